@@ -1,0 +1,130 @@
+//! What is shown of a user: the state, and the session that stands for the user.
+
+use usher_protocol::ids::{SessionId, Uid};
+use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
+
+use crate::model::Model;
+use crate::record::{GcMode, SessionEntry, UserRecord};
+use crate::session::{Phase, Session};
+use crate::user::{Runtime, User};
+
+impl Model {
+    /// A session has opened: it stands for its user if it does so better than the one that does now.
+    pub(crate) fn consider_display(&mut self, id: &SessionId) {
+        let Some(rank) = self.sessions.get(id).and_then(display_rank) else { return };
+        let Some(uid) = self.sessions.get(id).map(Session::uid) else { return };
+        let Some(user) = self.users.get(&uid) else { return };
+        let present = user.display.as_ref().and_then(|d| self.sessions.get(d)).and_then(display_rank);
+        if present.is_none_or(|present| rank < present) {
+            self.set_display(uid, Some(id.clone()));
+        }
+    }
+
+    /// After a restart: what the file says may be over.
+    pub(crate) fn elect_display_unless_in_office(&mut self, uid: Uid) {
+        let display = self.display_of(uid).and_then(|id| self.sessions.get(id));
+        if display.and_then(display_rank).is_none() {
+            self.elect_display(uid);
+        }
+    }
+
+    /// The session that stands for the user has gone: the best of the others does now.
+    pub(crate) fn elect_display(&mut self, uid: Uid) {
+        let Some(user) = self.users.get(&uid) else { return };
+        let ranked =
+            user.sessions.values().filter_map(|id| Some((display_rank(self.sessions.get(id)?)?, id)));
+        let best = ranked.min_by_key(|(rank, _)| *rank).map(|(_, id)| id.clone());
+        self.set_display(uid, best);
+    }
+
+    fn set_display(&mut self, uid: Uid, display: Option<SessionId>) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        if user.display == display {
+            return;
+        }
+        let before = std::mem::replace(&mut user.display, display.clone());
+        for id in [before, display].into_iter().flatten().filter(|id| self.sessions.contains_key(id)) {
+            self.dirty_sessions.insert(id);
+        }
+        self.dirty_users.insert(uid);
+    }
+
+    /// A user's state (contract/user-lifecycle.md section 1).
+    pub(crate) fn user_state(&self, user: &User) -> UserState {
+        if user.stopping || user.tearing_down {
+            return UserState::Closing;
+        }
+        if matches!(user.runtime, Runtime::Absent | Runtime::Creating) {
+            return UserState::Opening;
+        }
+        let mut online = false;
+        for session in user.sessions.values().rev().filter_map(|id| self.sessions.get(id)) {
+            let state = self.session_state(session);
+            if state == SessionState::Active && session.params.class.pins_user() {
+                return UserState::Active;
+            }
+            let counts = user.gc_mode == GcMode::Any || session.params.class.pins_user();
+            online |= counts && state != SessionState::Closing;
+        }
+        if user.pinning == 0 && user.linger {
+            UserState::Lingering
+        } else if online {
+            UserState::Online
+        } else {
+            UserState::Closing
+        }
+    }
+
+    /// The user as it is persisted.
+    pub(crate) fn user_record(&self, user: &User) -> UserRecord {
+        let newest_first = user.sessions.values().rev().filter_map(|id| self.sessions.get(id));
+        let sessions = newest_first
+            .map(|session| SessionEntry {
+                id: session.id.clone(),
+                uid: session.uid(),
+                state: self.session_state(session),
+                seat: session.seat.clone(),
+            })
+            .collect();
+        UserRecord {
+            uid: user.account.uid,
+            name: user.account.name.clone(),
+            state: self.user_state(user),
+            stopping: user.stopping,
+            gc_mode: user.gc_mode,
+            display: user.display.clone(),
+            realtime: user.since.realtime,
+            monotonic: user.since.monotonic,
+            last_session: user.last_session,
+            sessions,
+            gid: user.account.gid,
+            home: user.account.home.clone(),
+            shell: user.account.shell.clone(),
+            runtime: user.runtime_kind(),
+            manager: user.manager.main(),
+            manager_ready: user.manager.is_ready(),
+            terminated: user.terminated,
+        }
+    }
+}
+
+/// How well a session stands for its user, the lower the better; `None`: not at all (contract/user-lifecycle.md
+/// section 3, "Display election").
+fn display_rank(session: &Session) -> Option<(u8, u8)> {
+    let class = session.params.class;
+    if session.phase != Phase::Running || !class.display_candidate() {
+        return None;
+    }
+    let class_rank = match class {
+        SessionClass::User => 0,
+        SessionClass::UserEarly => 1,
+        _ => 2,
+    };
+    let type_rank = match session.params.kind {
+        SessionType::X11 | SessionType::Wayland | SessionType::Mir => 0,
+        SessionType::Tty => 1,
+        SessionType::Web => 2,
+        SessionType::Unspecified => 3,
+    };
+    Some((class_rank, type_rank))
+}

@@ -1,0 +1,215 @@
+//! What is to be done about it. Each effect is one call on one edge; those that can fail come back as an event.
+
+use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
+use usher_protocol::messages::{OpenSessionReply, Refusal};
+
+use crate::event::{Account, Generation, RequestId};
+use crate::record::{RuntimeKind, SeatRecord, SessionRecord, UserRecord};
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Remember that session ids below this number may have been given away.
+    ReserveIds {
+        /// The first number that is surely free.
+        up_to: u64,
+    },
+    /// Replace a session's file.
+    SaveSession(Box<SessionRecord>),
+    /// Remove a session's file.
+    RemoveSession(SessionId),
+    /// Replace a user's file.
+    SaveUser(Box<UserRecord>),
+    /// Remove a user's file.
+    RemoveUser(Uid),
+    /// Replace a seat's file.
+    SaveSeat(Box<SeatRecord>),
+    /// Make the runtime directory. Comes back as `RuntimeDirCreated`.
+    CreateRuntimeDir {
+        /// The user.
+        uid: Uid,
+        /// The directory's group.
+        gid: u32,
+    },
+    /// Make the session's cgroup (if it is not there) and put the leader into it. Comes back as `ScopeCreated`.
+    CreateScope {
+        /// The user.
+        uid: Uid,
+        /// The session.
+        session: SessionId,
+        /// Its leader.
+        leader: LeaderPid,
+    },
+    /// Remove the session's cgroup if no process is left in it. Comes back as `ScopeReaped`.
+    ReapScope {
+        /// The user.
+        uid: Uid,
+        /// The session.
+        session: SessionId,
+        /// The leader has logged the user out but lives on: put it back to where it came from first.
+        move_out: Option<MoveOut>,
+    },
+    /// Send `ScopeEmptied` as soon as the session's cgroup has no process; now, if it has none already.
+    WatchScope {
+        /// The user.
+        uid: Uid,
+        /// The session.
+        session: SessionId,
+    },
+    /// Signal every process of a scope.
+    SignalScope {
+        /// The user.
+        uid: Uid,
+        /// The session.
+        session: SessionId,
+        /// The signal.
+        signal: i32,
+    },
+    /// Kill every process of a scope.
+    KillScope {
+        /// The user.
+        uid: Uid,
+        /// The session.
+        session: SessionId,
+    },
+    /// Signal a session's leader.
+    SignalLeader {
+        /// The session.
+        session: SessionId,
+        /// The signal.
+        signal: i32,
+    },
+    /// Watch the leader that came with a request: it leads this session from now on.
+    WatchLeader {
+        /// The request.
+        request: RequestId,
+        /// The session.
+        session: SessionId,
+    },
+    /// Stop watching a session's leader.
+    ForgetLeader(SessionId),
+    /// Signal every process of a user.
+    SignalUser {
+        /// The user.
+        uid: Uid,
+        /// The signal.
+        signal: i32,
+    },
+    /// Start the user's manager. Comes back as `ManagerStarted`, then `ManagerReady`, then `ManagerGone`.
+    StartManager {
+        /// Whose.
+        account: Account,
+        /// Which run.
+        generation: Generation,
+    },
+    /// Watch a manager that an earlier broker has started.
+    AdoptManager {
+        /// The user.
+        uid: Uid,
+        /// The user's primary group.
+        gid: u32,
+        /// Which run it is from now on.
+        generation: Generation,
+        /// Its main process.
+        main: LeaderPid,
+        /// Whether it has said that it is ready.
+        ready: bool,
+    },
+    /// Ask the manager to stop. `ManagerGone` follows.
+    StopManager {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+    },
+    /// End the manager and everything in its cgroup now. `ManagerGone` follows.
+    KillManager {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+    },
+    /// Remove what the user had: runtime directory, slice, IPC objects. Comes back as `UserTornDown`.
+    TearDownUser {
+        /// The user.
+        uid: Uid,
+        /// The user's primary group.
+        gid: u32,
+        /// The directory.
+        runtime: Option<RuntimeKind>,
+        /// Whether SysV and POSIX IPC objects go, too.
+        remove_ipc: bool,
+    },
+    /// Set or clear the linger flag, durably. Comes back as `LingerWritten`.
+    WriteLinger {
+        /// The request that asked for it.
+        request: RequestId,
+        /// The user.
+        account: Account,
+        /// The flag.
+        linger: bool,
+    },
+    /// Look up a user who has a linger flag. Comes back as `LingerResolved`.
+    ResolveLinger {
+        /// The flag's name.
+        name: UserName,
+    },
+    /// Answer a request.
+    Reply {
+        /// Which.
+        request: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Tell the administrator, and whoever follows the broker.
+    Announce(News),
+}
+
+/// Where a leader goes back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveOut {
+    /// The leader.
+    pub leader: LeaderPid,
+    /// The cgroup it came from.
+    pub origin: Option<String>,
+}
+
+/// An answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// How far a login has come.
+    Opened {
+        /// What the peer is told.
+        reply: Box<OpenSessionReply>,
+        /// Whether another answer follows.
+        continues: bool,
+    },
+    /// Done.
+    Done,
+    /// No.
+    Refused(Refusal),
+}
+
+/// How much a line of news matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The course of things.
+    Info,
+    /// Something is not as it should be; the broker copes.
+    Warning,
+    /// Something is wrong; the administrator should look.
+    Error,
+}
+
+/// Something worth a line in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The user it is about.
+    pub uid: Option<Uid>,
+    /// The session it is about.
+    pub session: Option<SessionId>,
+    /// What there is to say.
+    pub text: String,
+}

@@ -1,0 +1,240 @@
+//! What can happen: requests from peers, news from the kernel, results of effects, the clock.
+
+use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName, VtNr};
+use usher_protocol::messages::SessionRequest;
+use usher_protocol::session::KillWhom;
+
+use crate::record::RuntimeKind;
+use crate::settings::Settings;
+
+/// The time, as the edge read it just before the event. Both in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// CLOCK_MONOTONIC: what deadlines are made of.
+    pub monotonic: u64,
+    /// CLOCK_REALTIME: what people are shown.
+    pub realtime: u64,
+}
+
+/// A request that waits for its answer. The edge gives the numbers and never uses one twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One run of a user's manager. News of an earlier run than the present one is old news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+/// An entry of the user database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user's number.
+    pub uid: Uid,
+    /// The primary group.
+    pub gid: u32,
+    /// The name.
+    pub name: UserName,
+    /// The home directory.
+    pub home: String,
+    /// The login shell.
+    pub shell: String,
+}
+
+/// A login, with what the kernel says of the process that reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Where the answer goes.
+    pub request: RequestId,
+    /// Whether the peer takes the `registered` reply before the last one.
+    pub more: bool,
+    /// The peer's user, from SO_PEERCRED.
+    pub caller: Uid,
+    /// The peer itself: the session's leader.
+    pub leader: LeaderPid,
+    /// The session in whose scope (or, without cgroups, below whose leader) the peer is.
+    pub inside: Option<SessionId>,
+    /// The peer's cgroup.
+    pub origin: Option<String>,
+    /// The peer's controlling terminal, where that is a virtual terminal.
+    pub console: Option<VtNr>,
+    /// The audit session id.
+    pub audit: Option<u32>,
+    /// What the peer says.
+    pub params: SessionRequest,
+}
+
+/// What came of reaping a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaped {
+    /// The cgroup is gone.
+    Gone,
+    /// Processes are left in it.
+    Busy,
+}
+
+/// Why a lookup in the user database gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookupFailure {
+    /// The database answered: there is no such user.
+    NoSuchUser,
+    /// The database did not answer, or not in time.
+    Unavailable(String),
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A login.
+    Open(Box<Open>),
+    /// A logout.
+    Close {
+        /// Where the answer goes.
+        request: RequestId,
+        /// Who asks.
+        caller: Uid,
+        /// The session.
+        session: SessionId,
+    },
+    /// Set or clear a user's linger flag.
+    SetLinger {
+        /// Where the answer goes.
+        request: RequestId,
+        /// Who asks.
+        caller: Uid,
+        /// The user.
+        account: Account,
+        /// The flag.
+        linger: bool,
+    },
+    /// End a session.
+    TerminateSession {
+        /// Where the answer goes.
+        request: RequestId,
+        /// Who asks.
+        caller: Uid,
+        /// The session.
+        session: SessionId,
+    },
+    /// End all that a user has.
+    TerminateUser {
+        /// Where the answer goes.
+        request: RequestId,
+        /// Who asks.
+        caller: Uid,
+        /// The user.
+        uid: Uid,
+    },
+    /// Signal a session's processes.
+    KillSession {
+        /// Where the answer goes.
+        request: RequestId,
+        /// Who asks.
+        caller: Uid,
+        /// The session.
+        session: SessionId,
+        /// Which processes.
+        whom: KillWhom,
+        /// 1 to 64.
+        signal: i32,
+    },
+    /// Signal a user's processes.
+    KillUser {
+        /// Where the answer goes.
+        request: RequestId,
+        /// Who asks.
+        caller: Uid,
+        /// The user.
+        uid: Uid,
+        /// 1 to 64.
+        signal: i32,
+    },
+    /// A session's leader is gone, says its pidfd.
+    LeaderExited {
+        /// The session.
+        session: SessionId,
+    },
+    /// A watched scope has no process left, says its `cgroup.events`.
+    ScopeEmptied {
+        /// The session.
+        session: SessionId,
+    },
+    /// The kernel has switched to another virtual terminal.
+    VtChanged {
+        /// The terminal in the foreground.
+        foreground: Option<VtNr>,
+    },
+    /// Result of [`crate::Effect::CreateRuntimeDir`].
+    RuntimeDirCreated {
+        /// The user.
+        uid: Uid,
+        /// What there is now, or what went wrong and what to do.
+        result: Result<RuntimeKind, String>,
+    },
+    /// Result of [`crate::Effect::CreateScope`].
+    ScopeCreated {
+        /// The session.
+        session: SessionId,
+        /// Or what went wrong.
+        result: Result<(), String>,
+    },
+    /// Result of [`crate::Effect::ReapScope`].
+    ScopeReaped {
+        /// The session.
+        session: SessionId,
+        /// Or what went wrong.
+        result: Result<Reaped, String>,
+    },
+    /// Result of [`crate::Effect::StartManager`].
+    ManagerStarted {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+        /// The main process, or what went wrong.
+        result: Result<LeaderPid, String>,
+    },
+    /// The manager has said that it is ready.
+    ManagerReady {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+    },
+    /// The manager's main process is gone, and so is everything in its cgroup.
+    ManagerGone {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+        /// How it ended, in words.
+        how: String,
+    },
+    /// Result of [`crate::Effect::TearDownUser`].
+    UserTornDown {
+        /// The user.
+        uid: Uid,
+        /// Or what is left, and what to do.
+        result: Result<(), String>,
+    },
+    /// Result of [`crate::Effect::WriteLinger`].
+    LingerWritten {
+        /// The request that asked for it.
+        request: RequestId,
+        /// The user.
+        account: Account,
+        /// The flag.
+        linger: bool,
+        /// Or what went wrong.
+        result: Result<(), String>,
+    },
+    /// Result of [`crate::Effect::ResolveLinger`].
+    LingerResolved {
+        /// The flag's name.
+        name: UserName,
+        /// The user.
+        result: Result<Account, LookupFailure>,
+    },
+    /// The configuration was read again.
+    Reloaded(Box<Settings>),
+    /// A deadline may have passed.
+    Tick,
+}

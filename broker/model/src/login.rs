@@ -1,0 +1,248 @@
+//! Opening a session: whether a login gets one, the steps to it, and what the login is told.
+
+use usher_protocol::ids::{SeatId, SessionId, Uid, VtNr};
+use usher_protocol::messages::{OpenPhase, OpenSessionReply, Refusal};
+use usher_protocol::session::ManagerState;
+
+use crate::effect::{Answer, Effect, Severity};
+use crate::event::{Now, Open};
+use crate::model::{Model, Out};
+use crate::policy::{self, Action};
+use crate::session::{Phase, Scope, Session, Waiting};
+use crate::timer::Timer;
+
+/// What a login gets.
+enum Admission {
+    New { seat: Option<SeatId>, vtnr: Option<VtNr> },
+    Inside,
+    Again(SessionId),
+}
+
+impl Model {
+    /// A login arrives.
+    pub(crate) fn open(&mut self, now: Now, open: Open, out: &mut Out) {
+        let request = open.request;
+        match self.admit(&open) {
+            Ok(Admission::New { seat, vtnr }) => self.begin(now, open, seat, vtnr, out),
+            Ok(Admission::Inside) => out.reply(request, existing()),
+            Ok(Admission::Again(id)) => self.answer_again(&id, &open, out),
+            Err(refusal) => out.reply(request, Answer::Refused(refusal)),
+        }
+    }
+
+    /// Whether a login gets a session; changes nothing.
+    fn admit(&self, open: &Open) -> Result<Admission, Refusal> {
+        policy::check(open.caller, Action::Open, open.params.uid)?;
+        open.params.validate()?;
+        if let Some(session) = self.session_led_by(open.leader).and_then(|id| self.sessions.get(&id)) {
+            let same = session.params.uid == open.params.uid && session.params.service == open.params.service;
+            let again = open.params.retry && same && !session.is_closing();
+            return Ok(if again { Admission::Again(session.id.clone()) } else { Admission::Inside });
+        }
+        if open.inside.as_ref().is_some_and(|id| self.sessions.contains_key(id)) {
+            return Ok(Admission::Inside);
+        }
+        let (seat, vtnr) = self.place(open);
+        self.check_vt_is_free(seat.as_ref(), vtnr, open.params.class)?;
+        self.check_limits(open.params.uid)?;
+        Ok(Admission::New { seat, vtnr })
+    }
+
+    fn check_limits(&self, uid: Uid) -> Result<(), Refusal> {
+        // Whoever comes to mend the machine must get in.
+        if uid.is_root() {
+            return Ok(());
+        }
+        let refuse = |message| Err(Refusal::LimitsExceeded { message });
+        let of_user = self.users.get(&uid).map_or(0, |user| user.sessions.len());
+        if of_user as u64 >= self.settings.user_sessions_max {
+            return refuse(format!(
+                "User {uid} has {of_user} sessions, as many as UserSessionsMax= in usher.conf permits"
+            ));
+        }
+        if self.sessions.len() as u64 >= self.settings.sessions_max {
+            let count = self.sessions.len();
+            return refuse(format!(
+                "There are {count} sessions, as many as SessionsMax= in usher.conf permits"
+            ));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, now: Now, open: Open, seat: Option<SeatId>, vtnr: Option<VtNr>, out: &mut Out) {
+        let seq = self.next_id;
+        self.next_id += 1;
+        self.reserve_ids(out);
+        let id = SessionId::from(seq);
+        let Open { request, more, leader, origin, audit, params, .. } = open;
+        let session = Session {
+            id: id.clone(),
+            seq,
+            since: now,
+            params,
+            seat,
+            vtnr,
+            audit,
+            origin,
+            leader: Some(leader),
+            released: false,
+            phase: Phase::Queued,
+            scope: Scope::None,
+            reap_failures: 0,
+            told_to_go: false,
+            waiting: Some(Waiting { request, more }),
+        };
+        out.act(Effect::WatchLeader { request, session: id.clone() });
+        self.leaders.insert(leader.pid, id.clone());
+        self.user_logs_in(now, &session, out);
+        let seated = session.seat.is_some();
+        self.sessions.insert(id.clone(), session);
+        if seated {
+            self.seat0.enter(seq, id);
+            self.seat_changed();
+        }
+    }
+
+    /// The runtime directory is there (or could not be made): the session gets its cgroup.
+    pub(crate) fn place_session(&mut self, id: &SessionId, out: &mut Out) {
+        let cgroups = self.settings.cgroups;
+        let Some(session) = self.sessions.get_mut(id).filter(|s| s.phase == Phase::Queued) else { return };
+        self.dirty_sessions.insert(id.clone());
+        match session.leader {
+            Some(leader) if cgroups && session.params.class.has_scope() => {
+                session.phase = Phase::Placing;
+                session.scope = Scope::Making;
+                out.act(Effect::CreateScope { uid: session.params.uid, session: id.clone(), leader });
+            }
+            _ => self.session_is_open(id, out),
+        }
+    }
+
+    /// The cgroup is there, or could not be made: the login goes on either way.
+    pub(crate) fn scope_created(&mut self, id: &SessionId, result: Result<(), String>, out: &mut Out) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let uid = session.params.uid;
+        let failed = result.is_err();
+        if let Err(error) = result {
+            let text =
+                format!("session goes on without a cgroup of its own and will end with its leader: {error}");
+            out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
+        }
+        if session.scope != Scope::Making {
+            return;
+        }
+        session.scope = if failed { Scope::None } else { Scope::Live };
+        let placing = session.phase == Phase::Placing;
+        if failed {
+            self.dirty_sessions.insert(id.clone());
+        }
+        if placing {
+            self.session_is_open(id, out);
+        } else {
+            // It was closed while the cgroup was made.
+            self.touch_session(id);
+        }
+    }
+
+    fn session_is_open(&mut self, id: &SessionId, out: &mut Out) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.phase = Phase::Running;
+        let params = &session.params;
+        if params.class.pins_user() {
+            let text =
+                format!("new session {id} of user {} ({}, {})", params.user, params.class, params.service);
+            out.announce(Severity::Info, Some(params.uid), Some(id.clone()), text);
+        }
+        self.settle_later(id);
+    }
+
+    /// Answers a login: finally when there is nothing to wait for, else with `registered` now and the rest later.
+    pub(crate) fn answer_login(&mut self, now: Now, id: &SessionId, out: &mut Out) {
+        let Some(session) = self.sessions.get(id).filter(|s| s.phase == Phase::Running) else { return };
+        let Some(waiting) = session.waiting else { return };
+        if !self.waits_for_manager(session) {
+            return self.answer_finally(id, out);
+        }
+        if waiting.more {
+            let reply = self.login_reply(session, OpenPhase::Registered);
+            out.reply(waiting.request, Answer::Opened { reply: Box::new(reply), continues: true });
+        }
+        self.timers.set(Timer::ReadyWait(id.clone()), now, self.settings.manager_ready_wait);
+    }
+
+    /// The last answer of a login, whatever has become of the manager.
+    pub(crate) fn answer_finally(&mut self, id: &SessionId, out: &mut Out) {
+        let Some(waiting) = self.sessions.get_mut(id).and_then(|s| s.waiting.take()) else { return };
+        self.timers.clear(&Timer::ReadyWait(id.clone()));
+        let Some(session) = self.sessions.get(id) else { return };
+        let reply = self.login_reply(session, OpenPhase::Settled);
+        out.reply(waiting.request, Answer::Opened { reply: Box::new(reply), continues: false });
+    }
+
+    /// The last answer of a login whose session is over already.
+    pub(crate) fn refuse_waiting(&mut self, id: &SessionId, out: &mut Out) {
+        let Some(waiting) = self.sessions.get_mut(id).and_then(|s| s.waiting.take()) else { return };
+        self.timers.clear(&Timer::ReadyWait(id.clone()));
+        let message = format!("session {id} ended before the login was complete");
+        out.reply(waiting.request, Answer::Refused(Refusal::Failed { message }));
+    }
+
+    /// Root waits for nothing: whoever comes to mend the machine must get in at once.
+    fn waits_for_manager(&self, session: &Session) -> bool {
+        let manager = self.users.get(&session.uid()).map(|user| user.manager.state());
+        let coming = matches!(
+            manager,
+            Some(ManagerState::Starting | ManagerState::Stopping | ManagerState::Restarting)
+        );
+        coming && session.params.class.wants_manager() && !session.uid().is_root()
+    }
+
+    fn login_reply(&self, session: &Session, phase: OpenPhase) -> OpenSessionReply {
+        let user = self.users.get(&session.uid());
+        let mut notice = user.map(|u| u.notice()).unwrap_or_default();
+        let settled = phase == OpenPhase::Settled;
+        if settled && notice.is_empty() && self.waits_for_manager(session) {
+            notice = "user manager is not ready yet; the login goes on without it".to_owned();
+        }
+        OpenSessionReply {
+            phase,
+            session: Some(session.id.clone()),
+            existing: false,
+            runtime_path: user.filter(|u| u.has_runtime_dir()).map(|u| u.account.uid.runtime_path()),
+            seat: session.seat.clone(),
+            vtnr: session.vtnr,
+            wait_usec: if settled { 0 } else { self.settings.manager_ready_wait },
+            manager: user.map_or(ManagerState::None, |u| u.manager.state()),
+            notice,
+        }
+    }
+
+    /// The same login asks again after a broken connection.
+    fn answer_again(&mut self, id: &SessionId, open: &Open, out: &mut Out) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let before = session.waiting.replace(Waiting { request: open.request, more: open.more });
+        if let Some(before) = before {
+            let message = format!("the login of session {id} was taken up again on another connection");
+            out.reply(before.request, Answer::Refused(Refusal::Failed { message }));
+        }
+        if session.phase == Phase::Running {
+            self.settle_later(id);
+        }
+    }
+}
+
+/// The answer for su and sudo inside a session: no new one.
+fn existing() -> Answer {
+    let reply = OpenSessionReply {
+        phase: OpenPhase::Settled,
+        session: None,
+        existing: true,
+        runtime_path: None,
+        seat: None,
+        vtnr: None,
+        wait_usec: 0,
+        manager: ManagerState::None,
+        notice: String::new(),
+    };
+    Answer::Opened { reply: Box::new(reply), continues: false }
+}

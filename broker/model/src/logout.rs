@@ -1,0 +1,219 @@
+//! Closing a session: by its PAM application, by an administrator, by the end of its leader; and what is left of it.
+
+use std::collections::HashMap;
+
+use usher_protocol::ids::{LeaderPid, SessionId};
+use usher_protocol::messages::Refusal;
+use usher_protocol::session::KillWhom;
+
+use crate::effect::{Effect, MoveOut, Severity};
+use crate::event::{Now, Reaped};
+use crate::model::{Model, Out};
+use crate::session::{Phase, Scope};
+use crate::settings::SECOND;
+use crate::timer::Timer;
+
+/// SIGTERM, signal(7).
+const SIGTERM: i32 = 15;
+/// SIGHUP, signal(7): what a shell expects to hear when its terminal goes.
+const SIGHUP: i32 = 1;
+/// SIGKILL, signal(7).
+const SIGKILL: i32 = 9;
+/// The first wait before a scope that could not be removed is tried again; doubled each time.
+const FIRST_SCOPE_RETRY: u64 = SECOND;
+/// How often that wait is doubled: to about a minute.
+const SCOPE_RETRY_DOUBLINGS: u32 = 6;
+
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The leader is gone.
+    LeaderGone,
+    /// The PAM application has closed it.
+    LoggedOut,
+    /// Somebody has ended it.
+    Terminated,
+}
+
+impl Model {
+    /// A logout. A second one, or one after the leader's end, changes nothing.
+    pub(crate) fn close(&mut self, now: Now, id: &SessionId, out: &mut Out) {
+        if self.sessions.get(id).is_some_and(|s| !s.released && s.leader.is_some()) {
+            self.close_session(now, id, Why::LoggedOut, out);
+        }
+    }
+
+    pub(crate) fn kill(
+        &self,
+        id: &SessionId,
+        whom: KillWhom,
+        signal: i32,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        let Some(session) = self.sessions.get(id) else { return Ok(()) };
+        let message = match whom {
+            KillWhom::All if session.scope != Scope::None => {
+                out.act(Effect::SignalScope { uid: session.uid(), session: id.clone(), signal });
+                return Ok(());
+            }
+            KillWhom::Leader if session.leader.is_some() && !session.released => {
+                out.act(Effect::SignalLeader { session: id.clone(), signal });
+                return Ok(());
+            }
+            KillWhom::All => format!("Session '{id}' has no associated scope"),
+            KillWhom::Leader => format!("Session '{id}' has no leader any more"),
+        };
+        Err(Refusal::NotSupported { message })
+    }
+
+    /// A session ends, for one of several reasons. Safe to call again.
+    pub(crate) fn close_session(&mut self, now: Now, id: &SessionId, why: Why, out: &mut Out) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let uid = session.params.uid;
+        let wanted_manager = session.params.class.wants_manager();
+        let first = !session.is_closing();
+        let watched = session.leader.filter(|_| !session.released);
+        session.phase = Phase::Closing;
+        match why {
+            Why::LeaderGone => session.leader = None,
+            Why::LoggedOut => session.released = true,
+            Why::Terminated => {}
+        }
+        if let Some(leader) = watched.filter(|_| why != Why::Terminated) {
+            forget_leader(&mut self.leaders, leader, id);
+            out.act(Effect::ForgetLeader(id.clone()));
+        }
+        // What becomes of a dead leader's session is plain to see after a restart, too.
+        if why != Why::LeaderGone {
+            self.dirty_sessions.insert(id.clone());
+            self.dirty_users.insert(uid);
+        }
+        if first {
+            self.refuse_waiting(id, out);
+            self.session_left(id, uid, wanted_manager);
+        }
+        if why == Why::Terminated {
+            self.tell_to_go(now, id, out);
+        }
+        self.touch_session(id);
+    }
+
+    /// Asks a session's processes to end, and arms the timer that kills those that do not.
+    fn tell_to_go(&mut self, now: Now, id: &SessionId, out: &mut Out) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.told_to_go = true;
+        let uid = session.params.uid;
+        if session.scope == Scope::None {
+            out.act(Effect::SignalLeader { session: id.clone(), signal: SIGTERM });
+        } else {
+            for signal in [SIGTERM, SIGHUP] {
+                out.act(Effect::SignalScope { uid, session: id.clone(), signal });
+            }
+        }
+        self.timers.set(Timer::ScopeKill(id.clone()), now, self.settings.scope_stop_timeout);
+    }
+
+    /// What a closed session does next, as far as the kernel's answers are in.
+    pub(crate) fn settle_session(&mut self, now: Now, id: &SessionId, out: &mut Out) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.may_gc() {
+            return self.remove_session(now, id, out);
+        }
+        if session.has_ended() && session.scope == Scope::Live {
+            session.scope = Scope::Reaping;
+            let move_out = session.leader.map(|leader| MoveOut { leader, origin: session.origin.clone() });
+            out.act(Effect::ReapScope { uid: session.params.uid, session: id.clone(), move_out });
+        }
+    }
+
+    /// A scope was removed, or something is left in it.
+    pub(crate) fn scope_reaped(
+        &mut self,
+        now: Now,
+        id: &SessionId,
+        result: Result<Reaped, String>,
+        out: &mut Out,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let (uid, told) = (session.params.uid, session.told_to_go);
+        let kills = self.settings.kills_processes_of(&session.params.user);
+        self.timers.clear(&Timer::ScopeRetry(id.clone()));
+        if result != Ok(Reaped::Gone) {
+            // It stays for a while: whoever reads the files should see it as it is.
+            session.scope = Scope::Watched;
+            self.dirty_sessions.insert(id.clone());
+            self.dirty_users.insert(uid);
+        }
+        match result {
+            Ok(Reaped::Gone) => session.scope = Scope::None,
+            Ok(Reaped::Busy) => {
+                out.act(Effect::WatchScope { uid, session: id.clone() });
+                if kills && !told {
+                    self.tell_to_go(now, id, out);
+                }
+            }
+            Err(error) => {
+                if session.reap_failures == 0 {
+                    let text = format!("cannot remove the session's cgroup, trying again: {error}");
+                    out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
+                }
+                let delay = FIRST_SCOPE_RETRY << session.reap_failures.min(SCOPE_RETRY_DOUBLINGS);
+                session.reap_failures = session.reap_failures.saturating_add(1);
+                self.timers.set(Timer::ScopeRetry(id.clone()), now, delay);
+            }
+        }
+        self.touch_session(id);
+    }
+
+    /// A watched scope is empty, or is worth another try.
+    pub(crate) fn scope_emptied(&mut self, id: &SessionId) {
+        if let Some(session) = self.sessions.get_mut(id).filter(|s| s.scope == Scope::Watched) {
+            session.scope = Scope::Live;
+            self.touch_session(id);
+        }
+    }
+
+    /// The processes of a session that is being ended have had their time.
+    pub(crate) fn kill_leftovers(&mut self, id: &SessionId, out: &mut Out) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let uid = session.params.uid;
+        let text = format!("processes of session {id} have not stopped in time and are killed");
+        out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
+        if session.leader.is_some() && !session.released {
+            out.act(Effect::SignalLeader { session: id.clone(), signal: SIGKILL });
+        }
+        if session.scope != Scope::None {
+            out.act(Effect::KillScope { uid, session: id.clone() });
+        }
+    }
+
+    /// Nothing is left of the session; or its user goes, and it is of a class that keeps nobody.
+    pub(crate) fn remove_session(&mut self, now: Now, id: &SessionId, out: &mut Out) {
+        self.refuse_waiting(id, out);
+        let Some(session) = self.sessions.remove(id) else { return };
+        if let Some(leader) = session.leader {
+            forget_leader(&mut self.leaders, leader, id);
+            out.act(Effect::ForgetLeader(id.clone()));
+        }
+        self.timers.clear(&Timer::ScopeKill(id.clone()));
+        self.timers.clear(&Timer::ScopeRetry(id.clone()));
+        if session.seat.is_some() {
+            self.seat0.leave(session.seq);
+            self.seat_changed();
+        }
+        self.dirty_sessions.remove(id);
+        out.act(Effect::RemoveSession(id.clone()));
+        if session.params.class.pins_user() {
+            let text = format!("session {id} removed");
+            out.announce(Severity::Info, Some(session.params.uid), Some(id.clone()), text);
+        }
+        self.user_lost_session(now, &session);
+    }
+}
+
+/// A process leads a session no more; another one may have its number by now.
+fn forget_leader(leaders: &mut HashMap<u32, SessionId>, leader: LeaderPid, id: &SessionId) {
+    if leaders.get(&leader.pid) == Some(id) {
+        leaders.remove(&leader.pid);
+    }
+}

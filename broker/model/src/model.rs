@@ -1,0 +1,292 @@
+//! The one state machine: an event in, effects out. Routing only; what is done is in the files of the nouns.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use usher_protocol::ids::{SessionId, Uid, UserName};
+use usher_protocol::messages::Refusal;
+
+use crate::effect::{Answer, Effect, News, Severity};
+use crate::event::{Event, Now, RequestId};
+use crate::logout::Why;
+use crate::policy::{self, Action};
+use crate::seat::Seat;
+use crate::session::{Phase, Session};
+use crate::settings::Settings;
+use crate::timer::{Timer, Timers};
+use crate::user::User;
+
+/// How many session ids are reserved with one write.
+const ID_BLOCK: u64 = 256;
+
+/// The life cycle of every session and user. Owned by one task.
+#[derive(Debug)]
+pub struct Model {
+    pub(crate) settings: Settings,
+    pub(crate) sessions: HashMap<SessionId, Session>,
+    pub(crate) users: BTreeMap<Uid, User>,
+    pub(crate) seat0: Seat,
+    /// Sessions by their leader's process id.
+    pub(crate) leaders: HashMap<u32, SessionId>,
+    pub(crate) timers: Timers,
+    /// Who has a linger flag.
+    pub(crate) lingering: BTreeSet<UserName>,
+    /// Those of them who are yet to be found in the user database, with the number of failed attempts.
+    pub(crate) unresolved: BTreeMap<UserName, u32>,
+    pub(crate) next_id: u64,
+    pub(crate) reserved_ids: u64,
+    pub(crate) next_generation: u64,
+    /// Whose next step may be due.
+    pub(crate) touched_sessions: BTreeSet<SessionId>,
+    pub(crate) touched_users: BTreeSet<Uid>,
+    /// Logins whose answer is due once everything else is settled.
+    pub(crate) to_answer: Vec<SessionId>,
+    /// What is not on file as it is.
+    pub(crate) dirty_sessions: BTreeSet<SessionId>,
+    pub(crate) dirty_users: BTreeSet<Uid>,
+    pub(crate) dirty_seat: bool,
+}
+
+impl Model {
+    /// A model without a past.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            sessions: HashMap::new(),
+            users: BTreeMap::new(),
+            seat0: Seat::default(),
+            leaders: HashMap::new(),
+            timers: Timers::default(),
+            lingering: BTreeSet::new(),
+            unresolved: BTreeMap::new(),
+            next_id: 1,
+            reserved_ids: 1,
+            next_generation: 1,
+            touched_sessions: BTreeSet::new(),
+            touched_users: BTreeSet::new(),
+            to_answer: Vec::new(),
+            dirty_sessions: BTreeSet::new(),
+            dirty_users: BTreeSet::new(),
+            dirty_seat: true,
+        }
+    }
+
+    /// Takes an event; gives what is to be done, in order. Results of effects come back as events before anything
+    /// else does, where they are known at once.
+    pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        let mut out = Out::default();
+        self.route(now, event, &mut out);
+        self.run_timers(now, &mut out);
+        self.settle(now, &mut out);
+        self.save(&mut out);
+        out.in_order()
+    }
+
+    /// When the next deadline passes (CLOCK_MONOTONIC, microseconds): send [`Event::Tick`] then. A tick too early does
+    /// nothing.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.timers.next()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn route(&mut self, now: Now, event: Event, out: &mut Out) {
+        match event {
+            Event::Open(open) => self.open(now, *open, out),
+            Event::Close { request, caller, session } => {
+                let close = |model: &mut Self, out: &mut Out| {
+                    model.close(now, &session, out);
+                    Ok(())
+                };
+                self.on_session(request, caller, Action::Close, &session, out, close);
+            }
+            Event::SetLinger { request, caller, account, linger } => {
+                self.set_linger(request, caller, account, linger, out);
+            }
+            Event::TerminateSession { request, caller, session } => {
+                let end = |model: &mut Self, out: &mut Out| {
+                    model.close_session(now, &session, Why::Terminated, out);
+                    Ok(())
+                };
+                self.on_session(request, caller, Action::Terminate, &session, out, end);
+            }
+            Event::TerminateUser { request, caller, uid } => {
+                let end = |model: &mut Self, out: &mut Out| model.terminate_user(now, uid, out);
+                self.on_user(request, caller, Action::Terminate, uid, out, end);
+            }
+            Event::KillSession { request, caller, session, whom, signal } => {
+                let kill = |model: &mut Self, out: &mut Out| model.kill(&session, whom, signal, out);
+                self.on_session(request, caller, Action::Kill, &session, out, kill);
+            }
+            Event::KillUser { request, caller, uid, signal } => {
+                let kill = |_: &mut Self, out: &mut Out| out.act(Effect::SignalUser { uid, signal });
+                self.on_user(request, caller, Action::Kill, uid, out, kill);
+            }
+            Event::LeaderExited { session } => self.close_session(now, &session, Why::LeaderGone, out),
+            Event::ScopeEmptied { session } => self.scope_emptied(&session),
+            Event::VtChanged { foreground } => self.vt_changed(foreground),
+            Event::RuntimeDirCreated { uid, result } => self.runtime_dir_created(uid, result, out),
+            Event::ScopeCreated { session, result } => self.scope_created(&session, result, out),
+            Event::ScopeReaped { session, result } => self.scope_reaped(now, &session, result, out),
+            Event::ManagerStarted { uid, generation, result } => {
+                self.manager_started(now, uid, generation, result, out);
+            }
+            Event::ManagerReady { uid, generation } => self.manager_ready(now, uid, generation, out),
+            Event::ManagerGone { uid, generation, how } => self.manager_gone(now, uid, generation, how, out),
+            Event::UserTornDown { uid, result } => self.user_torn_down(now, uid, result, out),
+            Event::LingerWritten { request, account, linger, result } => {
+                self.linger_written(now, request, account, linger, result, out);
+            }
+            Event::LingerResolved { name, result } => self.linger_resolved(now, name, result, out),
+            Event::Reloaded(settings) => self.reload(now, *settings),
+            Event::Tick => {}
+        }
+    }
+
+    fn on_session(
+        &mut self,
+        request: RequestId,
+        caller: Uid,
+        action: Action,
+        id: &SessionId,
+        out: &mut Out,
+        act: impl FnOnce(&mut Self, &mut Out) -> Result<(), Refusal>,
+    ) {
+        let allowed = match self.sessions.get(id) {
+            None => Err(Refusal::NoSuchSession { session: id.to_string() }),
+            Some(session) => policy::check(caller, action, session.uid()),
+        };
+        let result = allowed.and_then(|()| act(self, out));
+        out.answer(request, result);
+    }
+
+    fn on_user(
+        &mut self,
+        request: RequestId,
+        caller: Uid,
+        action: Action,
+        uid: Uid,
+        out: &mut Out,
+        act: impl FnOnce(&mut Self, &mut Out),
+    ) {
+        let allowed = match self.users.get(&uid) {
+            None => Err(Refusal::NoSuchUser { uid: uid.get() }),
+            Some(_) => policy::check(caller, action, uid),
+        };
+        let result = allowed.map(|()| act(self, out));
+        out.answer(request, result);
+    }
+
+    fn run_timers(&mut self, now: Now, out: &mut Out) {
+        while let Some(timer) = self.timers.pop(now.monotonic) {
+            match timer {
+                Timer::UserStop(uid) => self.grace_is_over(uid),
+                Timer::Manager(uid) => self.manager_timed_out(now, uid, out),
+                Timer::ReadyWait(session) => self.answer_finally(&session, out),
+                Timer::ScopeKill(session) => self.kill_leftovers(&session, out),
+                Timer::ScopeRetry(session) => self.scope_emptied(&session),
+                Timer::LingerRetry(name) => out.act(Effect::ResolveLinger { name }),
+            }
+        }
+    }
+
+    /// Lets every step that is due happen, until none is.
+    pub(crate) fn settle(&mut self, now: Now, out: &mut Out) {
+        loop {
+            if let Some(id) = self.touched_sessions.pop_first() {
+                self.settle_session(now, &id, out);
+            } else if let Some(uid) = self.touched_users.pop_first() {
+                self.settle_user(now, uid, out);
+            } else {
+                break;
+            }
+        }
+        for id in std::mem::take(&mut self.to_answer) {
+            self.consider_display(&id);
+            self.answer_login(now, &id, out);
+        }
+    }
+
+    /// Puts on file what has changed, before anything else is done about it. A session that waits for its runtime
+    /// directory is not on file yet: nobody knows of it.
+    pub(crate) fn save(&mut self, out: &mut Out) {
+        for uid in std::mem::take(&mut self.dirty_users) {
+            if let Some(user) = self.users.get(&uid) {
+                out.first(Effect::SaveUser(Box::new(self.user_record(user))));
+            }
+        }
+        for id in std::mem::take(&mut self.dirty_sessions) {
+            if let Some(session) = self.sessions.get(&id).filter(|s| s.phase != Phase::Queued) {
+                out.first(Effect::SaveSession(Box::new(self.session_record(session))));
+            }
+        }
+        if std::mem::take(&mut self.dirty_seat) {
+            out.first(Effect::SaveSeat(Box::new(self.seat_record())));
+        }
+    }
+
+    pub(crate) fn touch_session(&mut self, id: &SessionId) {
+        self.touched_sessions.insert(id.clone());
+    }
+
+    pub(crate) fn touch_user(&mut self, uid: Uid) {
+        self.touched_users.insert(uid);
+    }
+
+    pub(crate) fn settle_later(&mut self, id: &SessionId) {
+        self.to_answer.push(id.clone());
+    }
+
+    pub(crate) fn reserve_ids(&mut self, out: &mut Out) {
+        if self.next_id > self.reserved_ids {
+            self.reserved_ids = self.next_id + ID_BLOCK;
+            out.first(Effect::ReserveIds { up_to: self.reserved_ids });
+        }
+    }
+}
+
+/// The effects of one event, in the order in which they are done: first what is put on file, then what is done to
+/// the kernel, then what is told to anyone.
+#[derive(Debug, Default)]
+pub(crate) struct Out {
+    first: Vec<Effect>,
+    acts: Vec<Effect>,
+    last: Vec<Effect>,
+}
+
+impl Out {
+    pub(crate) fn first(&mut self, effect: Effect) {
+        self.first.push(effect);
+    }
+
+    pub(crate) fn act(&mut self, effect: Effect) {
+        self.acts.push(effect);
+    }
+
+    pub(crate) fn reply(&mut self, request: RequestId, answer: Answer) {
+        self.last.push(Effect::Reply { request, answer });
+    }
+
+    pub(crate) fn answer(&mut self, request: RequestId, result: Result<(), Refusal>) {
+        self.reply(request, result.map_or_else(Answer::Refused, |()| Answer::Done));
+    }
+
+    pub(crate) fn announce(
+        &mut self,
+        severity: Severity,
+        uid: Option<Uid>,
+        session: Option<SessionId>,
+        text: String,
+    ) {
+        self.last.push(Effect::Announce(News { severity, uid, session, text }));
+    }
+
+    pub(crate) fn in_order(self) -> Vec<Effect> {
+        let Self { mut first, acts, last } = self;
+        first.extend(acts);
+        first.extend(last);
+        first
+    }
+}

@@ -1,0 +1,236 @@
+//! The model after a restart, from what was persisted and what the kernel says now. What ended meanwhile is cleaned
+//! up by the same steps that would have done it then.
+
+use std::collections::BTreeSet;
+
+use usher_protocol::ids::{SessionId, Uid, UserName, VtNr};
+use usher_protocol::messages::SessionRequest;
+use usher_protocol::session::SessionState;
+
+use crate::effect::{Effect, Severity};
+use crate::event::{Account, Generation, Now};
+use crate::logout::Why;
+use crate::manager::{Manager, Run};
+use crate::model::{Model, Out};
+use crate::record::{GcMode, RuntimeKind, SessionRecord, UserRecord};
+use crate::session::{Phase, Scope, Session};
+use crate::settings::Settings;
+use crate::timer::Timer;
+use crate::user::{Runtime, User};
+
+/// A session's number above this was not given by usher: counting on from it would run out of numbers.
+const MAX_ID: u64 = 1 << 53;
+
+/// What the edges found at start.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Session ids below this may have been given away; 0 when nothing is known.
+    pub reserved_ids: u64,
+    /// The users on file.
+    pub users: Vec<FoundUser>,
+    /// The sessions on file.
+    pub sessions: Vec<FoundSession>,
+    /// The linger flags.
+    pub lingering: BTreeSet<UserName>,
+    /// Whether the machine has virtual terminals.
+    pub has_vts: bool,
+    /// The one in the foreground.
+    pub foreground: Option<VtNr>,
+}
+
+/// A user on file.
+#[derive(Debug, Clone)]
+pub struct FoundUser {
+    /// The file.
+    pub record: UserRecord,
+    /// Whether the manager on file is alive: the very same process.
+    pub manager_alive: bool,
+    /// What is at the runtime directory's path now.
+    pub runtime: Option<RuntimeKind>,
+}
+
+/// A session on file.
+#[derive(Debug, Clone)]
+pub struct FoundSession {
+    /// The file.
+    pub record: SessionRecord,
+    /// Whether the leader on file is alive: the very same process. The edge watches it from now on.
+    pub leader_alive: bool,
+    /// Whether the session's cgroup exists.
+    pub scope_exists: bool,
+    /// Whether the leader is in it.
+    pub leader_in_scope: bool,
+}
+
+impl Model {
+    /// The model as it was, brought up to date; and what is to be done first.
+    pub fn restore(settings: Settings, found: Found, now: Now) -> (Self, Vec<Effect>) {
+        let mut model = Self::new(settings);
+        let mut out = Out::default();
+        model.seat0.has_vts = found.has_vts;
+        model.seat0.foreground = found.foreground;
+        model.unresolved = found.lingering.iter().map(|name| (name.clone(), 0)).collect();
+        model.lingering = found.lingering;
+        for user in found.users {
+            model.restore_user(now, user, &mut out);
+        }
+        let mut sessions = found.sessions;
+        sessions.sort_by_key(|session| (number_of(&session.record.id), session.record.monotonic));
+        for session in sessions {
+            model.restore_session(session, &mut out);
+        }
+        // Numbers that were given away are not given again in this boot, even if their sessions are gone.
+        model.next_id = model.next_id.max(found.reserved_ids.min(MAX_ID));
+        model.reserve_ids(&mut out);
+        for uid in model.users.keys().copied().collect::<Vec<_>>() {
+            model.bring_up_to_date(now, uid, &mut out);
+        }
+        for name in model.unresolved.keys() {
+            out.act(Effect::ResolveLinger { name: name.clone() });
+        }
+        model.settle(now, &mut out);
+        model.save(&mut out);
+        (model, out.in_order())
+    }
+
+    fn restore_user(&mut self, now: Now, found: FoundUser, out: &mut Out) {
+        let record = found.record;
+        let uid = record.uid;
+        let linger = self.has_linger_flag(&record.name);
+        let account =
+            Account { uid, gid: record.gid, name: record.name, home: record.home, shell: record.shell };
+        let since = Now { monotonic: record.monotonic, realtime: record.realtime };
+        // A manager of usher's keeps itself in mode `any`, by its own session. If the flag that it was started for was
+        // cleared while no broker was looking, nothing else does.
+        let orphaned = !linger && record.manager.is_some();
+        let gc_mode = if orphaned { GcMode::Pin } else { record.gc_mode };
+        let mut user = User::new(since, account, gc_mode);
+        user.linger = linger;
+        user.terminated = record.terminated;
+        user.last_session = record.last_session;
+        user.display = record.display;
+        user.stopping = record.stopping;
+        // A crash between making the directory and noting it leaves the directory; its user's file came before.
+        user.runtime = found.runtime.map_or(Runtime::Absent, Runtime::Present);
+        if let Some(main) = record.manager.filter(|_| found.manager_alive) {
+            let generation = Generation(self.next_generation);
+            self.next_generation += 1;
+            let run = Run { generation, main: Some(main), adopted: true, failures: 0 };
+            let ready = record.manager_ready;
+            out.act(Effect::AdoptManager { uid, gid: record.gid, generation, main, ready });
+            user.manager = if ready {
+                Manager::Ready { run, since: now.monotonic }
+            } else {
+                self.timers.set(Timer::Manager(uid), now, self.settings.manager_ready_wait);
+                Manager::Starting { run }
+            };
+        }
+        self.users.insert(uid, user);
+    }
+
+    fn restore_session(&mut self, found: FoundSession, out: &mut Out) {
+        let record = found.record;
+        let (id, uid) = (record.id.clone(), record.uid);
+        let Some(user) = self.users.get_mut(&uid) else {
+            // A user's file is written before and removed after those of its sessions.
+            let text = format!("session {id} on file has no user on file: removed");
+            out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
+            return out.act(Effect::RemoveSession(id));
+        };
+        let closing = record.released || record.state == SessionState::Closing || !found.leader_alive;
+        let seq = number_of(&id).unwrap_or(self.next_id).max(self.next_id);
+        self.next_id = seq + 1;
+        let leader = record.leader.filter(|_| found.leader_alive);
+        let scoped = self.settings.cgroups && record.class.has_scope();
+        // A crash between noting the session and placing its leader.
+        let misplaced = leader.filter(|_| scoped && !closing && !found.leader_in_scope);
+        let (phase, scope) = match (closing, misplaced, found.scope_exists) {
+            (true, _, true) => (Phase::Closing, Scope::Live),
+            (true, _, false) => (Phase::Closing, Scope::None),
+            (false, _, true) => (Phase::Running, Scope::Live),
+            (false, Some(_), false) => (Phase::Placing, Scope::Making),
+            (false, None, false) => (Phase::Running, Scope::None),
+        };
+        let session = Session {
+            id: id.clone(),
+            seq,
+            since: Now { monotonic: record.monotonic, realtime: record.realtime },
+            params: request_of(&record, user),
+            seat: record.seat,
+            vtnr: record.vtnr,
+            audit: record.audit,
+            origin: record.origin,
+            leader,
+            released: record.released,
+            phase,
+            scope,
+            reap_failures: 0,
+            told_to_go: false,
+            waiting: None,
+        };
+        user.sessions.insert(seq, id.clone());
+        let class = session.params.class;
+        user.pinning += usize::from(class.pins_user());
+        user.wanting_manager += usize::from(class.wants_manager() && !closing);
+        if let Some(leader) = session.leader.filter(|_| !session.released) {
+            self.leaders.insert(leader.pid, id.clone());
+        }
+        if let Some(leader) = misplaced {
+            out.act(Effect::CreateScope { uid, session: id.clone(), leader });
+        }
+        if session.seat.is_some() {
+            self.seat0.enter(seq, id.clone());
+        }
+        self.sessions.insert(id.clone(), session);
+        self.dirty_sessions.insert(id.clone());
+        self.touch_session(&id);
+    }
+
+    /// A restored user, once all sessions are there.
+    fn bring_up_to_date(&mut self, now: Now, uid: Uid, out: &mut Out) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        let terminated = user.terminated;
+        let last = user.last_session.take().filter(|_| user.pinning == 0 && !terminated);
+        if let Some(last) = last {
+            self.delay_stop(now, uid, last);
+        }
+        // Those that were being ended are told again: how long they have had is not known.
+        let unfinished = self.sessions_in(uid, |session| {
+            let ended_by_force = session.is_closing() && session.leader.is_some() && !session.released;
+            ended_by_force || (terminated && session.params.class.pins_user())
+        });
+        for id in unfinished {
+            self.close_session(now, &id, Why::Terminated, out);
+        }
+        self.elect_display_unless_in_office(uid);
+        self.dirty_users.insert(uid);
+        self.touch_user(uid);
+    }
+}
+
+fn request_of(record: &SessionRecord, user: &User) -> SessionRequest {
+    SessionRequest {
+        uid: record.uid,
+        gid: user.account.gid,
+        user: record.user.clone(),
+        home: user.account.home.clone(),
+        shell: user.account.shell.clone(),
+        service: record.service.clone(),
+        kind: record.kind,
+        class: record.class,
+        desktop: record.desktop.clone(),
+        seat: record.seat.clone(),
+        vtnr: record.vtnr,
+        tty: record.tty.clone(),
+        display: record.display.clone(),
+        remote: record.remote,
+        remote_user: record.remote_user.clone(),
+        remote_host: record.remote_host.clone(),
+        retry: false,
+    }
+}
+
+/// The number that usher has given a session; `None` for a name that it did not make.
+fn number_of(id: &SessionId) -> Option<u64> {
+    id.as_str().parse().ok().filter(|number| *number < MAX_ID)
+}

@@ -1,0 +1,143 @@
+//! A session: what it is, when it ends, what is persisted of it. How one opens is in `login`, how it closes in
+//! `logout`.
+
+use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, VtNr};
+use usher_protocol::messages::SessionRequest;
+use usher_protocol::session::SessionState;
+
+use crate::event::{Now, RequestId};
+use crate::model::Model;
+use crate::record::SessionRecord;
+
+/// A session. The table of its phases is in the crate's documentation.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    /// Orders sessions by age.
+    pub(crate) seq: u64,
+    pub(crate) since: Now,
+    pub(crate) params: SessionRequest,
+    /// As far as the kernel agrees; not what the request said.
+    pub(crate) seat: Option<SeatId>,
+    pub(crate) vtnr: Option<VtNr>,
+    pub(crate) audit: Option<u32>,
+    pub(crate) origin: Option<String>,
+    /// Gone once the kernel has said so.
+    pub(crate) leader: Option<LeaderPid>,
+    /// The PAM application has closed the session; the leader counts no more.
+    pub(crate) released: bool,
+    pub(crate) phase: Phase,
+    pub(crate) scope: Scope,
+    /// How often removing the cgroup has failed.
+    pub(crate) reap_failures: u32,
+    /// Its processes have been told to go.
+    pub(crate) told_to_go: bool,
+    /// The login that still waits for its last answer.
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// How far a session is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waits for the runtime directory.
+    Queued,
+    /// Waits for its cgroup.
+    Placing,
+    /// Open.
+    Running,
+    /// Ends as soon as nothing is left of it.
+    Closing,
+}
+
+/// What there is of the session's cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// None, or none any more.
+    None,
+    /// It is being made.
+    Making,
+    /// It is there.
+    Live,
+    /// It is being removed.
+    Reaping,
+    /// Processes are left; watched until they are gone.
+    Watched,
+}
+
+/// A login that waits for its last answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) request: RequestId,
+    pub(crate) more: bool,
+}
+
+impl Session {
+    /// The one predicate that says when a session ends: it has been closed, its leader is gone or has handed it back,
+    /// and no process is left in its cgroup.
+    pub(crate) fn may_gc(&self) -> bool {
+        self.has_ended() && self.scope == Scope::None
+    }
+
+    /// Whether only what it has left in its cgroup keeps it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.is_closing() && (self.leader.is_none() || self.released)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase == Phase::Closing
+    }
+
+    pub(crate) fn uid(&self) -> Uid {
+        self.params.uid
+    }
+
+    /// The cgroup's name. It is on file before the cgroup is made: one write a login, and a broker that dies in
+    /// between finds out at its restart what is missing.
+    pub(crate) fn scope_name(&self) -> Option<String> {
+        (self.scope != Scope::None).then(|| self.id.scope())
+    }
+}
+
+impl Model {
+    /// A session's state (contract/user-lifecycle.md section 2).
+    pub(crate) fn session_state(&self, session: &Session) -> SessionState {
+        match session.phase {
+            Phase::Closing => SessionState::Closing,
+            Phase::Queued => SessionState::Opening,
+            // One being placed is on file as it will be in a moment, see `Session::scope_name`.
+            Phase::Placing | Phase::Running if self.is_active(session) => SessionState::Active,
+            Phase::Placing | Phase::Running => SessionState::Online,
+        }
+    }
+
+    /// The session as it is persisted.
+    pub(crate) fn session_record(&self, session: &Session) -> SessionRecord {
+        let params = &session.params;
+        SessionRecord {
+            id: session.id.clone(),
+            uid: params.uid,
+            user: params.user.clone(),
+            active: self.is_active(session),
+            is_display: self.display_of(params.uid) == Some(&session.id),
+            state: self.session_state(session),
+            remote: params.remote,
+            kind: params.kind,
+            class: params.class,
+            scope: session.scope_name(),
+            seat: session.seat.clone(),
+            tty: params.tty.clone(),
+            display: params.display.clone(),
+            remote_host: params.remote_host.clone(),
+            remote_user: params.remote_user.clone(),
+            service: params.service.clone(),
+            desktop: params.desktop.clone(),
+            vtnr: session.vtnr,
+            leader: session.leader,
+            audit: session.audit,
+            realtime: session.since.realtime,
+            monotonic: session.since.monotonic,
+            origin: session.origin.clone(),
+            released: session.released,
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Effects, done by the fake kernel.
+
+use usher_protocol::ids::{LeaderPid, SessionId, Uid};
+
+use super::{Place, Soon, World};
+use crate::effect::{Answer, Effect, MoveOut};
+use crate::event::{Event, LookupFailure, Reaped};
+use crate::record::RuntimeKind;
+
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
+
+/// What fails from now on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Failures {
+    pub(crate) leader_watch: bool,
+    pub(crate) runtime_dir: bool,
+    pub(crate) scope: bool,
+    pub(crate) reap: bool,
+    pub(crate) teardown: bool,
+    pub(crate) linger: bool,
+}
+
+/// How managers started from now on behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Temper {
+    /// Becomes ready, and stops when asked.
+    Good,
+    /// Never becomes ready, but stops when asked.
+    Slow,
+    /// Becomes ready, and does not stop until killed.
+    Stubborn,
+    /// Never becomes ready, and does not stop until killed.
+    Hung,
+    /// Ends before it is ready.
+    Dying,
+    /// Cannot be started.
+    Missing,
+}
+
+/// Of what object something that is under way is. Things of one object happen in order.
+pub(super) fn lane(soon: &Soon) -> String {
+    match soon {
+        Soon::News(Event::ManagerStarted { uid, .. })
+        | Soon::News(Event::ManagerReady { uid, .. })
+        | Soon::News(Event::ManagerGone { uid, .. }) => format!("manager {uid}"),
+        Soon::News(Event::UserTornDown { uid, .. })
+        | Soon::News(Event::RuntimeDirCreated { uid, .. })
+        | Soon::Work(Effect::TearDownUser { uid, .. }) => format!("directory {uid}"),
+        Soon::News(Event::ScopeCreated { session, .. })
+        | Soon::News(Event::ScopeReaped { session, .. })
+        | Soon::News(Event::ScopeEmptied { session }) => format!("scope {session}"),
+        Soon::News(Event::LeaderExited { session }) => format!("leader {session}"),
+        Soon::News(Event::LingerWritten { account, .. }) | Soon::Work(Effect::WriteLinger { account, .. }) => {
+            format!("linger {}", account.name)
+        }
+        Soon::News(Event::LingerResolved { name, .. }) | Soon::Work(Effect::ResolveLinger { name }) => {
+            format!("name {name}")
+        }
+        Soon::Exit(process) => format!("process {process}"),
+        other => panic!("{other:?} is not something to wait for"),
+    }
+}
+
+impl World {
+    /// Does what the model wants; gives what comes of it at once.
+    pub(super) fn perform(&mut self, effects: Vec<Effect>) -> Vec<Event> {
+        let mut results = Vec::new();
+        for effect in effects {
+            match &mut self.dies_after {
+                Some(0) => {
+                    self.crash();
+                    return Vec::new();
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            self.check_effect(&effect);
+            self.note(&effect);
+            let Some(result) = self.act(effect) else { continue };
+            if self.delayed { self.soon.push_back(Soon::News(result)) } else { results.push(result) }
+        }
+        results
+    }
+
+    fn act(&mut self, effect: Effect) -> Option<Event> {
+        let failures = self.failures;
+        match effect {
+            Effect::ReserveIds { up_to } => self.kernel.reserved_ids = up_to,
+            Effect::SaveSession(record) => drop(self.kernel.session_files.insert(record.id.clone(), *record)),
+            Effect::RemoveSession(id) => drop(self.kernel.session_files.remove(&id)),
+            Effect::SaveUser(record) => drop(self.kernel.user_files.insert(record.uid, *record)),
+            Effect::RemoveUser(uid) => drop(self.kernel.user_files.remove(&uid)),
+            Effect::SaveSeat(record) => self.kernel.seat_file = Some(*record),
+            Effect::CreateRuntimeDir { uid, .. } => {
+                let result = if failures.runtime_dir {
+                    Err("cannot mount /run/user: no memory".to_owned())
+                } else {
+                    Ok(*self.kernel.runtime_dirs.entry(uid).or_insert(RuntimeKind::Mount))
+                };
+                return Some(Event::RuntimeDirCreated { uid, result });
+            }
+            Effect::CreateScope { uid, session, leader } => {
+                let result = self.create_scope(uid, &session, leader);
+                return Some(Event::ScopeCreated { session, result });
+            }
+            Effect::ReapScope { uid, session, move_out } => {
+                let result = self.reap_scope(uid, &session, move_out);
+                return Some(Event::ScopeReaped { session, result });
+            }
+            Effect::WatchScope { uid, session } => {
+                if self.kernel.those_in(&Place::Scope(uid, session.clone())).is_empty() {
+                    return Some(Event::ScopeEmptied { session });
+                }
+                self.watched.insert((uid, session));
+            }
+            Effect::SignalScope { uid, session, signal } => self.signal(&Place::Scope(uid, session), signal),
+            Effect::KillScope { uid, session } => self.signal(&Place::Scope(uid, session), SIGKILL),
+            Effect::SignalLeader { session, signal } => {
+                if let Some(leader) = self.leaders.get(&session) {
+                    self.signal_one(*leader, signal);
+                }
+            }
+            Effect::WatchLeader { request, session } => {
+                let leader = self.arriving.remove(&request).expect("the leader comes with the request");
+                if failures.leader_watch || !self.kernel.is_alive(leader) {
+                    return Some(Event::LeaderExited { session });
+                }
+                self.leaders.insert(session, leader);
+            }
+            Effect::ForgetLeader(session) => drop(self.leaders.remove(&session)),
+            Effect::SignalUser { uid, signal } => {
+                let scopes: Vec<_> = self.kernel.scopes.iter().filter(|(owner, _)| *owner == uid).cloned().collect();
+                for (uid, session) in scopes {
+                    self.signal(&Place::Scope(uid, session), signal);
+                }
+                self.signal(&Place::Manager(uid), signal);
+            }
+            Effect::StartManager { account, generation } => {
+                let uid = account.uid;
+                // What a broker that died has left there.
+                self.signal(&Place::Manager(uid), SIGKILL);
+                if self.temper == Temper::Missing {
+                    let result = Err("no such file".to_owned());
+                    return Some(Event::ManagerStarted { uid, generation, result });
+                }
+                let stubborn = matches!(self.temper, Temper::Stubborn | Temper::Hung);
+                let main = self.kernel.spawn(Place::Manager(uid), stubborn);
+                self.supervised.insert(uid, (generation, main));
+                let started = Event::ManagerStarted { uid, generation, result: Ok(main) };
+                let ready = Event::ManagerReady { uid, generation };
+                let then = match self.temper {
+                    Temper::Good | Temper::Stubborn => Some(Soon::News(ready)),
+                    Temper::Dying => Some(Soon::Exit(main)),
+                    Temper::Slow | Temper::Hung | Temper::Missing => None,
+                };
+                if self.delayed {
+                    self.soon.push_back(Soon::News(started));
+                    self.soon.extend(then);
+                    return None;
+                }
+                self.soon.extend(then);
+                return Some(started);
+            }
+            Effect::AdoptManager { uid, generation, main, .. } => {
+                if self.kernel.is_alive(main) {
+                    self.supervised.insert(uid, (generation, main));
+                } else {
+                    let how = "it ended meanwhile".to_owned();
+                    self.soon.push_back(Soon::News(Event::ManagerGone { uid, generation, how }));
+                }
+            }
+            Effect::StopManager { uid, generation } => self.signal_manager(uid, generation, SIGTERM),
+            Effect::KillManager { uid, generation } => self.signal_manager(uid, generation, SIGKILL),
+            Effect::TearDownUser { .. } | Effect::WriteLinger { .. } | Effect::ResolveLinger { .. } => {
+                self.soon.push_back(Soon::Work(effect));
+            }
+            Effect::Reply { request, answer } => {
+                if !matches!(answer, Answer::Opened { continues: true, .. }) {
+                    self.unanswered.remove(&request);
+                }
+                self.answers.entry(request).or_default().push(answer);
+            }
+            Effect::Announce(news) => self.news.push(news.text),
+        }
+        None
+    }
+
+    fn create_scope(&mut self, uid: Uid, session: &SessionId, leader: LeaderPid) -> Result<(), String> {
+        if self.failures.scope || !self.kernel.is_alive(leader) {
+            return Err("cannot make the cgroup: no space".to_owned());
+        }
+        self.kernel.scopes.insert((uid, session.clone()));
+        self.kernel.move_to(leader, Place::Scope(uid, session.clone()));
+        Ok(())
+    }
+
+    fn reap_scope(&mut self, uid: Uid, session: &SessionId, out: Option<MoveOut>) -> Result<Reaped, String> {
+        let scope = Place::Scope(uid, session.clone());
+        if let Some(MoveOut { leader, .. }) = out
+            && self.kernel.place_of(leader) == Some(&scope)
+        {
+            self.kernel.move_to(leader, Place::Elsewhere);
+        }
+        if self.failures.reap {
+            return Err("cannot remove the cgroup: not permitted".to_owned());
+        }
+        if !self.kernel.those_in(&scope).is_empty() {
+            return Ok(Reaped::Busy);
+        }
+        self.kernel.scopes.remove(&(uid, session.clone()));
+        Ok(Reaped::Gone)
+    }
+
+    /// Does what takes time; gives the news of it.
+    pub(super) fn work(&mut self, effect: Effect) -> Event {
+        match effect {
+            Effect::TearDownUser { uid, runtime, .. } => {
+                // What a broker that died before it noted the manager has left.
+                self.signal(&Place::Manager(uid), SIGKILL);
+                let scopes = self.kernel.scopes.iter().any(|(owner, _)| *owner == uid);
+                assert!(!scopes || self.littered, "the slice of {uid} goes, but has scopes");
+                let result = if self.failures.teardown {
+                    Err("cannot unmount: busy".to_owned())
+                } else {
+                    if runtime.is_some() {
+                        self.kernel.runtime_dirs.remove(&uid);
+                    }
+                    Ok(())
+                };
+                Event::UserTornDown { uid, result }
+            }
+            Effect::WriteLinger { request, account, linger } => {
+                let result = if self.failures.linger {
+                    Err("cannot write: no space".to_owned())
+                } else {
+                    if linger {
+                        self.kernel.linger_flags.insert(account.name.clone());
+                    } else {
+                        self.kernel.linger_flags.remove(&account.name);
+                    }
+                    Ok(())
+                };
+                Event::LingerWritten { request, account, linger, result }
+            }
+            Effect::ResolveLinger { name } => {
+                let result = match self.kernel.accounts.get(&name) {
+                    _ if self.kernel.name_service_down => {
+                        Err(LookupFailure::Unavailable("no answer from the name service".to_owned()))
+                    }
+                    None => Err(LookupFailure::NoSuchUser),
+                    Some(account) => Ok(account.clone()),
+                };
+                Event::LingerResolved { name, result }
+            }
+            other => panic!("{other:?} takes no time"),
+        }
+    }
+
+    fn signal(&mut self, place: &Place, signal: i32) {
+        for process in self.kernel.those_in(place) {
+            self.signal_one(process, signal);
+        }
+    }
+
+    fn signal_manager(&mut self, uid: Uid, generation: crate::event::Generation, signal: i32) {
+        if let Some((_, main)) = self.supervised.get(&uid).filter(|(run, _)| *run == generation) {
+            self.signal_one(*main, signal);
+        }
+    }
+
+    fn signal_one(&mut self, process: LeaderPid, signal: i32) {
+        let stubborn = self.kernel.processes.get(&process.pid).is_some_and(|p| p.stubborn);
+        if signal == SIGKILL {
+            self.exit(process);
+        } else if !stubborn && !self.soon.contains(&Soon::Exit(process)) {
+            self.soon.push_back(Soon::Exit(process));
+        }
+    }
+
+    /// A process ends; whoever watches it, or its cgroup, hears of it.
+    pub(crate) fn exit(&mut self, process: LeaderPid) {
+        let Some(place) = self.kernel.place_of(process).cloned() else { return };
+        self.kernel.processes.remove(&process.pid);
+        let led: Vec<_> = self.leaders.iter().filter(|(_, l)| **l == process).map(|(id, _)| id.clone()).collect();
+        for session in led {
+            self.leaders.remove(&session);
+            self.soon.push_back(Soon::News(Event::LeaderExited { session }));
+        }
+        match place {
+            Place::Scope(uid, session) if self.kernel.those_in(&Place::Scope(uid, session.clone())).is_empty() => {
+                if self.watched.remove(&(uid, session.clone())) {
+                    self.soon.push_back(Soon::News(Event::ScopeEmptied { session }));
+                }
+            }
+            Place::Manager(uid) => {
+                if let Some((generation, _)) = self.supervised.get(&uid).filter(|(_, main)| *main == process) {
+                    let gone = Event::ManagerGone { uid, generation: *generation, how: "exit status 1".to_owned() };
+                    self.supervised.remove(&uid);
+                    self.soon.push_back(Soon::News(gone));
+                }
+            }
+            Place::Elsewhere | Place::Scope(..) => {}
+        }
+    }
+
+    fn note(&mut self, effect: &Effect) {
+        let line = match effect {
+            Effect::ReserveIds { .. } => "reserve ids".to_owned(),
+            Effect::SaveSession(record) => format!("save session {} {}", record.id, record.state),
+            Effect::RemoveSession(id) => format!("remove session {id}"),
+            Effect::SaveUser(record) => format!("save user {} {}", record.uid, record.state),
+            Effect::RemoveUser(uid) => format!("remove user {uid}"),
+            Effect::SaveSeat(_) => "save seat".to_owned(),
+            Effect::CreateRuntimeDir { uid, .. } => format!("create directory {uid}"),
+            Effect::CreateScope { session, .. } => format!("create scope {session}"),
+            Effect::ReapScope { session, .. } => format!("reap scope {session}"),
+            Effect::WatchScope { session, .. } => format!("watch scope {session}"),
+            Effect::SignalScope { session, signal, .. } => format!("signal scope {session} {signal}"),
+            Effect::KillScope { session, .. } => format!("kill scope {session}"),
+            Effect::SignalLeader { session, signal } => format!("signal leader {session} {signal}"),
+            Effect::WatchLeader { session, .. } => format!("watch leader {session}"),
+            Effect::ForgetLeader(session) => format!("forget leader {session}"),
+            Effect::SignalUser { uid, signal } => format!("signal user {uid} {signal}"),
+            Effect::StartManager { account, .. } => format!("start manager {}", account.uid),
+            Effect::AdoptManager { uid, .. } => format!("adopt manager {uid}"),
+            Effect::StopManager { uid, .. } => format!("stop manager {uid}"),
+            Effect::KillManager { uid, .. } => format!("kill manager {uid}"),
+            Effect::TearDownUser { uid, .. } => format!("tear down {uid}"),
+            Effect::WriteLinger { account, linger, .. } => format!("write linger {} {linger}", account.uid),
+            Effect::ResolveLinger { name } => format!("resolve {name}"),
+            Effect::Reply { answer: Answer::Opened { continues: true, .. }, .. } => "reply registered".to_owned(),
+            Effect::Reply { answer: Answer::Opened { reply, .. }, .. } if reply.existing => "reply existing".to_owned(),
+            Effect::Reply { answer: Answer::Opened { .. }, .. } => "reply settled".to_owned(),
+            Effect::Reply { answer: Answer::Done, .. } => "reply done".to_owned(),
+            Effect::Reply { answer: Answer::Refused(why), .. } => format!("refuse {why}"),
+            Effect::Announce(_) => return,
+        };
+        self.log.push(line);
+    }
+}

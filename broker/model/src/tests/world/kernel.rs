@@ -1,0 +1,101 @@
+//! What outlives the broker: processes, cgroups, directories, files, the user database.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName, VtNr};
+
+use crate::event::Account;
+use crate::record::{RuntimeKind, SeatRecord, SessionRecord, UserRecord};
+use crate::restore::{Found, FoundSession, FoundUser};
+
+/// Where a process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In no cgroup of usher's.
+    Elsewhere,
+    /// In a session's scope.
+    Scope(Uid, SessionId),
+    /// In the cgroup of a user's manager.
+    Manager(Uid),
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) start: u64,
+    pub(crate) place: Place,
+    /// Ends on SIGKILL only.
+    pub(crate) stubborn: bool,
+}
+
+/// The machine without its broker.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kernel {
+    pub(crate) processes: BTreeMap<u32, Process>,
+    pub(crate) scopes: BTreeSet<(Uid, SessionId)>,
+    pub(crate) runtime_dirs: BTreeMap<Uid, RuntimeKind>,
+    pub(crate) foreground: Option<VtNr>,
+    pub(crate) has_vts: bool,
+    pub(crate) session_files: BTreeMap<SessionId, SessionRecord>,
+    pub(crate) user_files: BTreeMap<Uid, UserRecord>,
+    pub(crate) seat_file: Option<SeatRecord>,
+    pub(crate) reserved_ids: u64,
+    pub(crate) linger_flags: BTreeSet<UserName>,
+    pub(crate) accounts: BTreeMap<UserName, Account>,
+    pub(crate) name_service_down: bool,
+    starts: u64,
+}
+
+impl Kernel {
+    /// The lowest free number is used again at once: the start time alone tells two processes apart.
+    pub(crate) fn spawn(&mut self, place: Place, stubborn: bool) -> LeaderPid {
+        let pid = (100..).find(|pid| !self.processes.contains_key(pid)).unwrap();
+        self.starts += 1;
+        self.processes.insert(pid, Process { start: self.starts, place, stubborn });
+        LeaderPid { pid, start: self.starts }
+    }
+
+    pub(crate) fn is_alive(&self, process: LeaderPid) -> bool {
+        self.processes.get(&process.pid).is_some_and(|p| p.start == process.start)
+    }
+
+    pub(crate) fn place_of(&self, process: LeaderPid) -> Option<&Place> {
+        self.processes.get(&process.pid).filter(|p| p.start == process.start).map(|p| &p.place)
+    }
+
+    pub(crate) fn move_to(&mut self, process: LeaderPid, place: Place) {
+        assert!(self.is_alive(process), "moving a dead process");
+        self.processes.get_mut(&process.pid).unwrap().place = place;
+    }
+
+    pub(crate) fn those_in(&self, place: &Place) -> Vec<LeaderPid> {
+        let inside = self.processes.iter().filter(|(_, process)| process.place == *place);
+        inside.map(|(pid, process)| LeaderPid { pid: *pid, start: process.start }).collect()
+    }
+
+    /// What a real edge finds when it starts.
+    pub(crate) fn found(&self) -> Found {
+        let users = self.user_files.values().map(|record| FoundUser {
+            record: UserRecord { sessions: Vec::new(), ..record.clone() },
+            manager_alive: record.manager.is_some_and(|main| self.is_alive(main)),
+            runtime: self.runtime_dirs.get(&record.uid).copied(),
+        });
+        let sessions = self.session_files.values().map(|record| {
+            let scope = Place::Scope(record.uid, record.id.clone());
+            FoundSession {
+                record: record.clone(),
+                leader_alive: record.leader.is_some_and(|leader| self.is_alive(leader)),
+                scope_exists: self.scopes.contains(&(record.uid, record.id.clone())),
+                leader_in_scope: record.leader.and_then(|leader| self.place_of(leader)) == Some(&scope),
+            }
+        });
+        Found {
+            reserved_ids: self.reserved_ids,
+            users: users.collect(),
+            sessions: sessions.collect(),
+            lingering: self.linger_flags.clone(),
+            has_vts: self.has_vts,
+            foreground: self.foreground,
+        }
+    }
+}

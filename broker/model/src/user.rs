@@ -1,0 +1,370 @@
+//! A user: what keeps one, and the steps of coming and going. What is shown of one is in `display`.
+
+use std::collections::BTreeMap;
+
+use usher_protocol::ids::{SessionId, Uid};
+
+use crate::effect::{Effect, Severity};
+use crate::event::{Account, Now};
+use crate::logout::Why;
+use crate::manager::Manager;
+use crate::model::{Model, Out};
+use crate::record::{GcMode, RuntimeKind};
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::timer::Timer;
+
+/// A user. The table of what happens when is in the crate's documentation.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) account: Account,
+    pub(crate) since: Now,
+    /// By age.
+    pub(crate) sessions: BTreeMap<u64, SessionId>,
+    /// Those that wait for the runtime directory.
+    pub(crate) queued: Vec<SessionId>,
+    /// How many of them pin the user.
+    pub(crate) pinning: usize,
+    /// How many of them want a manager and have not begun to close.
+    pub(crate) wanting_manager: usize,
+    /// When the last of those went.
+    pub(crate) last_session: Option<u64>,
+    pub(crate) grace: Grace,
+    pub(crate) gc_mode: GcMode,
+    pub(crate) linger: bool,
+    /// An administrator has ended the user: nothing keeps it until the next login.
+    pub(crate) terminated: bool,
+    pub(crate) runtime: Runtime,
+    pub(crate) manager: Manager,
+    /// The user's things are being removed; a login waits for that, then starts anew.
+    pub(crate) tearing_down: bool,
+    /// Nothing keeps the user any more.
+    pub(crate) stopping: bool,
+    pub(crate) display: Option<SessionId>,
+}
+
+/// The stop delay after the last session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grace {
+    /// Not running, or over.
+    None,
+    /// Running; there is a timer.
+    Running,
+    /// UserStopDelaySec=infinity.
+    Forever,
+}
+
+/// What there is of the runtime directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    /// None yet.
+    Absent,
+    /// Being made.
+    Creating,
+    /// It is there.
+    Present(RuntimeKind),
+    /// It cannot be made, and why.
+    Failed(String),
+}
+
+impl User {
+    pub(crate) fn new(now: Now, account: Account, gc_mode: GcMode) -> Self {
+        Self {
+            account,
+            since: now,
+            sessions: BTreeMap::new(),
+            queued: Vec::new(),
+            pinning: 0,
+            wanting_manager: 0,
+            last_session: None,
+            grace: Grace::None,
+            gc_mode,
+            linger: false,
+            terminated: false,
+            runtime: Runtime::Absent,
+            manager: Manager::Off,
+            tearing_down: false,
+            stopping: false,
+            display: None,
+        }
+    }
+
+    /// The one predicate that says whether a user stays (contract/user-lifecycle.md section 3).
+    pub(crate) fn is_kept(&self) -> bool {
+        if self.terminated {
+            return false;
+        }
+        let by_sessions = match self.gc_mode {
+            GcMode::Any => !self.sessions.is_empty(),
+            GcMode::Pin => self.pinning > 0,
+        };
+        by_sessions || self.linger || self.grace != Grace::None
+    }
+
+    pub(crate) fn has_runtime_dir(&self) -> bool {
+        matches!(self.runtime, Runtime::Present(_)) && !self.tearing_down
+    }
+
+    /// A new login, or a new linger flag, deserves a new attempt at what has failed.
+    pub(crate) fn try_again(&mut self) {
+        if let Runtime::Failed(_) = self.runtime {
+            self.runtime = Runtime::Absent;
+        }
+        self.manager.try_again();
+    }
+
+    pub(crate) fn runtime_kind(&self) -> Option<RuntimeKind> {
+        match self.runtime {
+            Runtime::Present(kind) => Some(kind),
+            Runtime::Absent | Runtime::Creating | Runtime::Failed(_) => None,
+        }
+    }
+
+    /// What the administrator should know, or nothing.
+    pub(crate) fn notice(&self) -> String {
+        match &self.runtime {
+            Runtime::Failed(why) => why.clone(),
+            Runtime::Absent | Runtime::Creating | Runtime::Present(_) => self.manager.notice(),
+        }
+    }
+}
+
+impl Model {
+    /// A login's user is found or made, and everything that was about to end for it is called off.
+    pub(crate) fn user_logs_in(&mut self, now: Now, session: &Session, out: &mut Out) {
+        let params = &session.params;
+        let pins = params.class.pins_user();
+        let account = Account {
+            uid: params.uid,
+            gid: params.gid,
+            name: params.user.clone(),
+            home: params.home.clone(),
+            shell: params.shell.clone(),
+        };
+        let uid = params.uid;
+        // Whoever has a linger flag lingers again after a login, be it after a termination or before the user database
+        // could be asked.
+        let lingers = pins && self.has_linger_flag(&account.name);
+        let user = self.track_user(now, account, out);
+        user.sessions.insert(session.seq, session.id.clone());
+        user.queued.push(session.id.clone());
+        if pins {
+            user.pinning += 1;
+            user.gc_mode = GcMode::Pin;
+            user.last_session = None;
+            user.grace = Grace::None;
+            user.terminated = false;
+            user.linger |= lingers;
+            user.wanting_manager += usize::from(params.class.wants_manager());
+            user.try_again();
+            self.timers.clear(&Timer::UserStop(uid));
+        }
+        self.touch_user(uid);
+        self.dirty_users.insert(uid);
+    }
+
+    /// The user with that account, new if need be. Names change and numbers are used again: the newest login knows.
+    pub(crate) fn track_user(&mut self, now: Now, account: Account, out: &mut Out) -> &mut User {
+        let uid = account.uid;
+        if !self.users.contains_key(&uid) {
+            let text = format!("user {} ({uid}) is here", account.name);
+            out.announce(Severity::Info, Some(uid), None, text);
+        }
+        let user = self.users.entry(uid).or_insert_with(|| User::new(now, account.clone(), GcMode::Any));
+        user.account = account;
+        user
+    }
+
+    /// The steps between a user's states, as far as the results of earlier ones are in. Safe to call at any time.
+    pub(crate) fn settle_user(&mut self, now: Now, uid: Uid, out: &mut Out) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        if user.tearing_down {
+            return;
+        }
+        let kept = user.is_kept();
+        if user.stopping == kept {
+            user.stopping = !kept;
+            self.dirty_users.insert(uid);
+        }
+        if kept { self.keep_user(now, uid, out) } else { self.end_user(now, uid, out) }
+    }
+
+    fn keep_user(&mut self, now: Now, uid: Uid, out: &mut Out) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        match user.runtime {
+            Runtime::Creating => return,
+            Runtime::Absent => {
+                user.runtime = Runtime::Creating;
+                self.dirty_users.insert(uid);
+                return out.act(Effect::CreateRuntimeDir { uid, gid: user.account.gid });
+            }
+            Runtime::Present(_) | Runtime::Failed(_) => {}
+        }
+        for id in std::mem::take(&mut user.queued) {
+            self.place_session(&id, out);
+        }
+        self.start_manager_if_wanted(now, uid, out);
+    }
+
+    fn end_user(&mut self, now: Now, uid: Uid, out: &mut Out) {
+        if !self.stop_manager(now, uid, out) {
+            return;
+        }
+        let Some(user) = self.users.get(&uid) else { return };
+        if user.pinning > 0 || user.runtime == Runtime::Creating {
+            return;
+        }
+        self.drop_sessions(now, uid, out);
+        let remove_ipc = self.settings.remove_ipc && uid.get() > self.settings.system_uid_max;
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        user.tearing_down = true;
+        self.timers.clear(&Timer::UserStop(uid));
+        self.dirty_users.insert(uid);
+        out.act(Effect::TearDownUser {
+            uid,
+            gid: user.account.gid,
+            runtime: user.runtime_kind(),
+            remove_ipc,
+        });
+    }
+
+    /// Ends the sessions of a user who goes. They are of classes that keep nobody: of managers that usher did not
+    /// start, or whose end the kernel is about to report.
+    fn drop_sessions(&mut self, now: Now, uid: Uid, out: &mut Out) {
+        for id in self.sessions_in(uid, |_| true) {
+            self.remove_session(now, &id, out);
+        }
+    }
+
+    /// The user's things are gone. If somebody has come back meanwhile, they are made again.
+    pub(crate) fn user_torn_down(&mut self, now: Now, uid: Uid, result: Result<(), String>, out: &mut Out) {
+        let Some(user) = self.users.get_mut(&uid).filter(|user| user.tearing_down) else { return };
+        user.tearing_down = false;
+        user.runtime = Runtime::Absent;
+        self.dirty_users.insert(uid);
+        if let Err(error) = result {
+            out.announce(Severity::Error, Some(uid), None, error);
+        }
+        // One who has come back and was ended at once stays until the login has gone.
+        if user.is_kept() || user.pinning > 0 {
+            return self.touch_user(uid);
+        }
+        let name = user.account.name.clone();
+        self.drop_sessions(now, uid, out);
+        self.users.remove(&uid);
+        self.dirty_users.remove(&uid);
+        self.touched_users.remove(&uid);
+        out.act(Effect::RemoveUser(uid));
+        out.announce(Severity::Info, Some(uid), None, format!("user {name} ({uid}) is gone"));
+    }
+
+    /// A runtime directory was made, or could not be.
+    pub(crate) fn runtime_dir_created(
+        &mut self,
+        uid: Uid,
+        result: Result<RuntimeKind, String>,
+        out: &mut Out,
+    ) {
+        let Some(user) = self.users.get_mut(&uid).filter(|user| user.runtime == Runtime::Creating) else {
+            return;
+        };
+        user.runtime = match result {
+            Ok(kind) => Runtime::Present(kind),
+            Err(error) => {
+                out.announce(Severity::Error, Some(uid), None, error.clone());
+                Runtime::Failed(error)
+            }
+        };
+        self.dirty_users.insert(uid);
+        self.touch_user(uid);
+    }
+
+    /// A session has begun to close: another one may stand for the user now.
+    pub(crate) fn session_left(&mut self, id: &SessionId, uid: Uid, wanted_manager: bool) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        if wanted_manager {
+            user.wanting_manager = user.wanting_manager.saturating_sub(1);
+        }
+        if user.display.as_ref() == Some(id) {
+            self.elect_display(uid);
+        }
+        if self.sessions.get(id).is_some_and(|session| session.seat.is_some()) {
+            self.seat_changed();
+        }
+    }
+
+    /// A session is gone for good.
+    pub(crate) fn user_lost_session(&mut self, now: Now, session: &Session) {
+        let uid = session.uid();
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        user.sessions.remove(&session.seq);
+        let was_display = user.display.as_ref() == Some(&session.id);
+        if session.params.class.pins_user() {
+            user.pinning = user.pinning.saturating_sub(1);
+            // A login that came during teardown and has gone before its end leaves nothing worth keeping.
+            if user.pinning == 0 && !user.terminated && !user.tearing_down {
+                self.delay_stop(now, uid, now.monotonic);
+            }
+        }
+        if was_display {
+            self.elect_display(uid);
+        }
+        self.dirty_users.insert(uid);
+        self.touch_user(uid);
+    }
+
+    /// Keeps a user whose last session went at that time for the rest of the stop delay, if there is any.
+    pub(crate) fn delay_stop(&mut self, now: Now, uid: Uid, last: u64) {
+        let delay = self.settings.user_stop_delay;
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        user.last_session = Some(last);
+        let left = delay.map(|delay| last.saturating_add(delay).saturating_sub(now.monotonic));
+        self.timers.clear(&Timer::UserStop(uid));
+        user.grace = match left {
+            None => Grace::Forever,
+            Some(0) => Grace::None,
+            Some(left) => {
+                self.timers.set(Timer::UserStop(uid), now, left);
+                Grace::Running
+            }
+        };
+        self.touch_user(uid);
+    }
+
+    /// New settings: the stop delay holds for those whom it keeps now, too.
+    pub(crate) fn reload(&mut self, now: Now, settings: Settings) {
+        let delay_changed = settings.user_stop_delay != self.settings.user_stop_delay;
+        self.settings = settings;
+        let kept = self.users.iter().filter(|(_, user)| delay_changed && user.grace != Grace::None);
+        let kept: Vec<_> = kept.filter_map(|(uid, user)| Some((*uid, user.last_session?))).collect();
+        for (uid, last) in kept {
+            self.delay_stop(now, uid, last);
+        }
+    }
+
+    /// The stop delay is over.
+    pub(crate) fn grace_is_over(&mut self, uid: Uid) {
+        if let Some(user) = self.users.get_mut(&uid) {
+            user.grace = Grace::None;
+            self.touch_user(uid);
+        }
+    }
+
+    /// Everything a user has is to end, now.
+    pub(crate) fn terminate_user(&mut self, now: Now, uid: Uid, out: &mut Out) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        user.terminated = true;
+        user.grace = Grace::None;
+        for id in self.sessions_in(uid, |session| session.params.class.pins_user()) {
+            self.close_session(now, &id, Why::Terminated, out);
+        }
+        self.dirty_users.insert(uid);
+        self.touch_user(uid);
+    }
+
+    /// The user's sessions that satisfy a condition, oldest first.
+    pub(crate) fn sessions_in(&self, uid: Uid, condition: impl Fn(&Session) -> bool) -> Vec<SessionId> {
+        let ids = self.users.get(&uid).into_iter().flat_map(|user| user.sessions.values());
+        ids.filter(|id| self.sessions.get(*id).is_some_and(&condition)).cloned().collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! What anyone may see. Idleness is not here: it is read from terminals, which is an edge's business.
+
+use usher_protocol::ids::{LeaderPid, SessionId, Uid};
+use usher_protocol::messages::{ManagerView, SessionView, UserView};
+
+use crate::event::Generation;
+use crate::model::Model;
+use crate::session::Session;
+use crate::user::User;
+
+impl Model {
+    /// Every session, oldest first.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        let mut sessions: Vec<_> = self.sessions.values().collect();
+        sessions.sort_unstable_by_key(|session| session.seq);
+        sessions.into_iter().map(|session| self.view_of_session(session)).collect()
+    }
+
+    /// One session.
+    pub fn session(&self, id: &SessionId) -> Option<SessionView> {
+        self.sessions.get(id).map(|session| self.view_of_session(session))
+    }
+
+    /// Whether a session is known.
+    pub fn knows_session(&self, id: &SessionId) -> bool {
+        self.sessions.contains_key(id)
+    }
+
+    /// The session that a process leads.
+    pub fn session_led_by(&self, process: LeaderPid) -> Option<SessionId> {
+        let session = self.leaders.get(&process.pid).and_then(|id| self.sessions.get(id))?;
+        (session.leader == Some(process)).then(|| session.id.clone())
+    }
+
+    /// The session that stands for a user.
+    pub fn display_of(&self, uid: Uid) -> Option<&SessionId> {
+        self.users.get(&uid).and_then(|user| user.display.as_ref())
+    }
+
+    /// Every user, by uid.
+    pub fn users(&self) -> Vec<UserView> {
+        self.users.values().map(|user| self.view_of_user(user)).collect()
+    }
+
+    /// One user.
+    pub fn user(&self, uid: Uid) -> Option<UserView> {
+        self.users.get(&uid).map(|user| self.view_of_user(user))
+    }
+
+    /// The account of a user who is tracked.
+    pub fn account(&self, uid: Uid) -> Option<&crate::event::Account> {
+        self.users.get(&uid).map(|user| &user.account)
+    }
+
+    /// Every user with a manager, for whoever wants to check that there is one each.
+    pub fn managers(&self) -> impl Iterator<Item = (Uid, Generation)> {
+        self.users.iter().filter_map(|(uid, user)| Some((*uid, user.manager.run()?.generation)))
+    }
+
+    /// Settings and counters; the sizes of runtime directories are the edge's.
+    pub fn manager_view(
+        &self,
+        runtime_directory_size: u64,
+        runtime_directory_inodes_max: u64,
+    ) -> ManagerView {
+        let settings = &self.settings;
+        ManagerView {
+            kill_user_processes: settings.kill_user_processes,
+            kill_only_users: settings.kill_only_users.clone(),
+            kill_exclude_users: settings
+                .kill_exclude_users
+                .clone()
+                .unwrap_or_else(|| vec!["root".to_owned()]),
+            user_stop_delay_usec: settings.user_stop_delay.unwrap_or(u64::MAX),
+            remove_ipc: settings.remove_ipc,
+            runtime_directory_size,
+            runtime_directory_inodes_max,
+            sessions_max: settings.sessions_max,
+            n_current_sessions: self.sessions.len() as u64,
+        }
+    }
+
+    fn view_of_session(&self, session: &Session) -> SessionView {
+        let params = &session.params;
+        let scope = session.scope_name();
+        SessionView {
+            id: session.id.clone(),
+            uid: params.uid,
+            user: params.user.clone(),
+            timestamp: session.since.realtime,
+            timestamp_monotonic: session.since.monotonic,
+            vtnr: session.vtnr,
+            seat: session.seat.clone(),
+            tty: params.tty.clone(),
+            display: params.display.clone(),
+            remote: params.remote,
+            remote_host: params.remote_host.clone(),
+            remote_user: params.remote_user.clone(),
+            service: params.service.clone(),
+            desktop: params.desktop.clone(),
+            control_group: scope.as_ref().map(|scope| format!("/user.slice/{}/{scope}", params.uid.slice())),
+            scope,
+            leader: session.leader.map_or(0, |leader| leader.pid),
+            audit: session.audit,
+            kind: params.kind,
+            class: params.class,
+            active: self.is_active(session),
+            state: self.session_state(session),
+            idle_hint: false,
+            idle_since: 0,
+            idle_since_monotonic: 0,
+            locked_hint: false,
+        }
+    }
+
+    fn view_of_user(&self, user: &User) -> UserView {
+        let account = &user.account;
+        UserView {
+            uid: account.uid,
+            gid: account.gid,
+            name: account.name.clone(),
+            timestamp: user.since.realtime,
+            timestamp_monotonic: user.since.monotonic,
+            runtime_path: user.has_runtime_dir().then(|| account.uid.runtime_path()),
+            service: account.uid.manager_unit(),
+            slice: account.uid.slice(),
+            display: user.display.clone(),
+            state: self.user_state(user),
+            sessions: user.sessions.values().rev().cloned().collect(),
+            idle_hint: false,
+            idle_since: 0,
+            idle_since_monotonic: 0,
+            linger: user.linger,
+            manager: user.manager.state(),
+            manager_pid: user.manager.main().map(|main| main.pid),
+            notice: user.notice(),
+            control_group: self.settings.cgroups.then(|| format!("/user.slice/{}", account.uid.slice())),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Where configuration texts come from. The only part of `config` that touches the file system.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// A larger file is no configuration file.
+const SIZE_LIMIT: u64 = 1 << 20;
+
+/// Somewhere to read files from.
+pub trait Files {
+    /// Whether there is a file of this name.
+    fn exists(&self, path: &Path) -> bool;
+
+    /// A file's text; what is not UTF-8 is replaced.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being read.
+    fn read(&self, path: &Path) -> io::Result<String>;
+
+    /// The names in a directory.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such directory, or whatever keeps it from being listed.
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
+}
+
+/// The machine's files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemFiles;
+
+impl Files for SystemFiles {
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        // Not to wait for a writer, should somebody have put a FIFO there. /dev/null is a common way to mask a file.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = fs::OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+        let kind = file.metadata()?;
+        if !kind.is_file() && path.canonicalize()? != Path::new("/dev/null") {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > SIZE_LIMIT {
+            return Err(io::Error::other("larger than 1 MiB, which no configuration file is"));
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+}

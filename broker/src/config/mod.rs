@@ -1,0 +1,205 @@
+//! usher.conf and, where there is none, logind.conf: which files are read, in which order, and what they say.
+//!
+//! A mistake in a file never stops the broker: it is reported with file, line and key, and the value from before
+//! stays. Reading is pure over [`Files`]; the settings themselves are in [`Settings`].
+
+mod files;
+mod settings;
+mod syntax;
+mod values;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use files::{Files, SystemFiles};
+pub use settings::{Manager, Settings};
+pub use values::Amount;
+
+use settings::Applied;
+use syntax::Line;
+
+/// What the configuration files say.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The settings, defaults included.
+    pub settings: Settings,
+    /// The files that were read, in order.
+    pub sources: Vec<PathBuf>,
+    /// Mistakes, for the administrator.
+    pub warnings: Vec<Warning>,
+    /// Settings that logind would heed and usher does not yet, for whoever wonders.
+    pub without_effect: Vec<Warning>,
+}
+
+/// Something about one place in one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// The key, or nothing.
+    pub key: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if self.line > 0 {
+            write!(f, "{}:", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, " {}:", self.key)?;
+        }
+        write!(f, " {}", self.message)
+    }
+}
+
+/// A family of configuration files: one main file, the first of several places, and drop-ins from all of them.
+struct Family {
+    name: &'static str,
+    roots: &'static [&'static str],
+}
+
+const USHER: Family = Family { name: "usher.conf", roots: &["/etc/usher", "/usr/lib/usher"] };
+
+const LOGIND: Family = Family {
+    name: "logind.conf",
+    roots: &["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"],
+};
+
+/// Reads the configuration: usher's own files if there is any, else logind's, so that an administrator's
+/// KillUserProcesses=yes keeps its meaning (DESIGN.md section 8).
+pub fn load(files: &dyn Files) -> Loaded {
+    let mut loaded = Loaded::default();
+    if !load_family(files, &USHER, &mut loaded) {
+        load_family(files, &LOGIND, &mut loaded);
+    }
+    loaded
+}
+
+/// Reads one family's main file and drop-ins. `false` if there is none, readable or not.
+fn load_family(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> bool {
+    let mains: Vec<_> = family.roots.iter().map(|root| Path::new(root).join(family.name)).collect();
+    let main = mains.into_iter().find(|path| files.exists(path));
+    let mut paths: Vec<PathBuf> = main.into_iter().collect();
+    paths.extend(drop_ins(files, family, loaded));
+    for path in &paths {
+        match files.read(path) {
+            Ok(text) => {
+                apply_file(path, &text, loaded);
+                loaded.sources.push(path.clone());
+            }
+            Err(error) => loaded.warnings.push(about_file(path, format!("cannot be read: {error}"))),
+        }
+    }
+    !paths.is_empty()
+}
+
+/// The drop-ins of all roots, sorted by name; a name hides the same one in later roots.
+fn drop_ins(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> Vec<PathBuf> {
+    let mut found: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+    for root in family.roots {
+        let directory = Path::new(root).join(format!("{}.d", family.name));
+        match files.list(&directory) {
+            Ok(names) => {
+                for name in names.into_iter().filter(is_drop_in) {
+                    let path = directory.join(&name);
+                    found.entry(name).or_insert(path);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => loaded.warnings.push(about_file(&directory, format!("cannot be listed: {error}"))),
+        }
+    }
+    found.into_values().collect()
+}
+
+fn is_drop_in(name: &OsString) -> bool {
+    let name = name.as_encoded_bytes();
+    name.ends_with(b".conf") && !name.starts_with(b".")
+}
+
+fn about_file(path: &Path, message: String) -> Warning {
+    Warning { file: path.to_owned(), line: 0, key: String::new(), message }
+}
+
+/// Carries out what one file says.
+fn apply_file(path: &Path, text: &str, loaded: &mut Loaded) {
+    let about = |line, key: &str, message: &str| Warning {
+        file: path.to_owned(),
+        line,
+        key: shown(key),
+        message: message.to_owned(),
+    };
+    let mut section = Section::Missing;
+    for line in syntax::lines(text) {
+        match line {
+            Line::Section { number, name } => {
+                section = Section::from_name(&name);
+                if section == Section::Unknown {
+                    let message = format!("section [{}] is unknown and ignored", shown(&name));
+                    loaded.warnings.push(about(number, "", &message));
+                }
+            }
+            Line::Junk { number } => {
+                loaded.warnings.push(about(number, "", "neither a [Section] nor a Key=Value line; ignored"));
+            }
+            Line::Assignment { number, key, value } => match section {
+                Section::Ignored | Section::Unknown => {}
+                Section::Missing => {
+                    loaded.warnings.push(about(number, &key, "outside of a section; put [Login] before it"));
+                }
+                Section::Login => match settings::apply(&mut loaded.settings, &key, &value) {
+                    Ok(Applied::Effective) => {}
+                    Ok(Applied::WithoutEffect) => {
+                        loaded.without_effect.push(about(number, &key, "known, but without effect here"));
+                    }
+                    Ok(Applied::UnknownKey) => {
+                        loaded.warnings.push(about(number, &key, "unknown key; ignored"));
+                    }
+                    Err(expected) => {
+                        let message = format!("'{}' is refused: {expected}; nothing changed", shown(&value));
+                        loaded.warnings.push(about(number, &key, &message));
+                    }
+                },
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    /// Before the first section.
+    Missing,
+    /// `[Login]`
+    Login,
+    /// `[Sleep]`, which elogind puts into the same file, and `[X-…]`, which are other programs' business.
+    Ignored,
+    /// Any other.
+    Unknown,
+}
+
+impl Section {
+    fn from_name(name: &str) -> Self {
+        match name {
+            "Login" => Self::Login,
+            "Sleep" => Self::Ignored,
+            other if other.starts_with("X-") => Self::Ignored,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A piece of a file as it may stand in a log line.
+fn shown(text: &str) -> String {
+    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests;

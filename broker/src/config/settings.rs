@@ -1,0 +1,384 @@
+//! The settings as types, with their defaults (contract/conf.md section 2), and what each key does to them.
+
+use std::time::Duration;
+
+use super::values::{self, Amount, Expected};
+
+/// The longest that a login may be told to wait for its user's manager.
+const READY_WAIT_LIMIT: Duration = Duration::from_secs(120);
+
+/// The longest time-out for starting or stopping something. Without an end, one hung process would keep its user
+/// for ever.
+const TIMEOUT_LIMIT: Duration = Duration::from_secs(3600);
+
+/// The configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// UserStopDelaySec; `None` is for ever.
+    pub user_stop_delay: Option<Duration>,
+    /// KillUserProcesses.
+    pub kill_user_processes: bool,
+    /// KillOnlyUsers.
+    pub kill_only_users: Vec<String>,
+    /// KillExcludeUsers; `None`: never configured, which means root. An empty list exempts nobody.
+    pub kill_exclude_users: Option<Vec<String>>,
+    /// RemoveIPC.
+    pub remove_ipc: bool,
+    /// RuntimeDirectorySize.
+    pub runtime_directory_size: Amount,
+    /// RuntimeDirectoryInodesMax; `None`: as many as the default size has pages of 4 KiB.
+    pub runtime_directory_inodes: Option<u64>,
+    /// SessionsMax.
+    pub sessions_max: u64,
+    /// UserSessionsMax: the same for one user.
+    pub user_sessions_max: u64,
+    /// Manager.
+    pub manager: Manager,
+    /// ManagerReadyWaitSec: how long a login waits for the manager's readiness.
+    pub manager_ready_wait: Duration,
+    /// ManagerStartTimeoutSec: how long a manager may take to become ready before it is ended.
+    pub manager_start_timeout: Duration,
+    /// ManagerStopTimeoutSec: how long a manager may take to stop before it is killed.
+    pub manager_stop_timeout: Duration,
+    /// SessionStopTimeoutSec: how long the processes of a session that is ended have before they are killed.
+    pub session_stop_timeout: Duration,
+    /// DisplayManagers: the PAM services that are believed about seats and virtual terminals.
+    pub display_managers: Vec<String>,
+    /// ConnectionsMax: connections to the socket at one time; root has a reserve beyond it.
+    pub connections_max: u64,
+    /// UserConnectionsMax: the same for one user.
+    pub user_connections_max: u64,
+}
+
+/// What runs as a user's service manager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manager {
+    /// `systemd --user`.
+    Systemd,
+    /// Nothing.
+    None,
+    /// A command: an absolute path and arguments.
+    Command(Vec<String>),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            user_stop_delay: Some(Duration::from_secs(10)),
+            kill_user_processes: false,
+            kill_only_users: Vec::new(),
+            kill_exclude_users: None,
+            remove_ipc: true,
+            runtime_directory_size: DEFAULT_RUNTIME_SIZE,
+            runtime_directory_inodes: None,
+            sessions_max: 8192,
+            user_sessions_max: 2048,
+            manager: Manager::Systemd,
+            manager_ready_wait: Duration::from_secs(10),
+            manager_start_timeout: Duration::from_secs(90),
+            manager_stop_timeout: Duration::from_secs(90),
+            session_stop_timeout: Duration::from_secs(90),
+            display_managers: DISPLAY_MANAGERS.iter().map(|&name| name.to_owned()).collect(),
+            connections_max: 4096,
+            user_connections_max: 256,
+        }
+    }
+}
+
+const DEFAULT_RUNTIME_SIZE: Amount = Amount::Share(1_000);
+
+/// The PAM services of the display managers that distributions ship, greeters included.
+const DISPLAY_MANAGERS: &[&str] = &[
+    "gdm",
+    "gdm-autologin",
+    "gdm-fingerprint",
+    "gdm-launch-environment",
+    "gdm-password",
+    "gdm-smartcard",
+    "greetd",
+    "lemurs",
+    "lightdm",
+    "lightdm-autologin",
+    "lightdm-greeter",
+    "lxdm",
+    "ly",
+    "plasmalogin",
+    "plasmalogin-autologin",
+    "plasmalogin-greeter",
+    "sddm",
+    "sddm-autologin",
+    "sddm-greeter",
+    "slim",
+    "xdm",
+];
+
+impl Settings {
+    /// Bytes and inodes of a new runtime directory on a machine with this much memory. The bytes are whole pages.
+    /// Unless they are set, the inodes follow from the built-in default size, not from the configured one
+    /// (contract/conf.md section 2).
+    pub fn runtime_directory_limits(&self, memory: u64, page: u64) -> (u64, u64) {
+        let bytes = |amount| match amount {
+            Amount::Bytes(bytes) => whole_pages(bytes, page),
+            Amount::Share(share) => {
+                let bytes = u128::from(memory) * u128::from(share) / 10_000;
+                whole_pages(u64::try_from(bytes).unwrap_or(u64::MAX), page)
+            }
+        };
+        let inodes =
+            self.runtime_directory_inodes.unwrap_or_else(|| bytes(DEFAULT_RUNTIME_SIZE).div_ceil(4096));
+        (bytes(self.runtime_directory_size), inodes)
+    }
+
+    /// The part of the settings that decides, for the model.
+    pub fn for_model(&self, cgroups: bool, system_uid_max: u32) -> usher_model::Settings {
+        let usec = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        usher_model::Settings {
+            user_stop_delay: self.user_stop_delay.map(usec),
+            kill_user_processes: self.kill_user_processes,
+            kill_only_users: self.kill_only_users.clone(),
+            kill_exclude_users: self.kill_exclude_users.clone(),
+            remove_ipc: self.remove_ipc,
+            sessions_max: self.sessions_max,
+            user_sessions_max: self.user_sessions_max,
+            manager: self.manager != Manager::None,
+            manager_ready_wait: usec(self.manager_ready_wait),
+            manager_start_timeout: usec(self.manager_start_timeout),
+            manager_stop_timeout: usec(self.manager_stop_timeout),
+            scope_stop_timeout: usec(self.session_stop_timeout),
+            display_managers: self.display_managers.clone(),
+            cgroups,
+            system_uid_max,
+        }
+    }
+}
+
+/// Rounded up to whole pages, at least one.
+fn whole_pages(bytes: u64, page: u64) -> u64 {
+    let page = page.max(1);
+    bytes.div_ceil(page).max(1).saturating_mul(page)
+}
+
+/// What became of an assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// It is a setting now.
+    Effective,
+    /// It is right, and logind would heed it, but usher does not yet.
+    WithoutEffect,
+    /// Nobody knows the key.
+    UnknownKey,
+}
+
+/// Carries out one assignment. A bad value changes nothing.
+pub(super) fn apply(settings: &mut Settings, key: &str, value: &str) -> Result<Applied, Expected> {
+    let s = settings;
+    match key.to_ascii_lowercase().as_str() {
+        "userstopdelaysec" => s.user_stop_delay = values::span(value)?,
+        "killuserprocesses" => s.kill_user_processes = values::boolean(value)?,
+        "killonlyusers" => extend(&mut s.kill_only_users, value)?,
+        "killexcludeusers" => {
+            let mut list = s.kill_exclude_users.take().unwrap_or_default();
+            let outcome = extend(&mut list, value);
+            s.kill_exclude_users = Some(list);
+            outcome?;
+        }
+        "removeipc" => s.remove_ipc = values::boolean(value)?,
+        "runtimedirectorysize" => s.runtime_directory_size = values::amount(value)?,
+        "runtimedirectoryinodesmax" => s.runtime_directory_inodes = Some(values::size(value)?),
+        "sessionsmax" => s.sessions_max = values::number(value)?,
+        "usersessionsmax" => s.user_sessions_max = values::number(value)?,
+        "manager" => s.manager = manager(value)?,
+        "managerreadywaitsec" => {
+            s.manager_ready_wait =
+                values::bounded_span(value, READY_WAIT_LIMIT, "expected a time span of at most 2min")?;
+        }
+        "managerstarttimeoutsec" => s.manager_start_timeout = timeout(value)?,
+        "managerstoptimeoutsec" => s.manager_stop_timeout = timeout(value)?,
+        "sessionstoptimeoutsec" => s.session_stop_timeout = timeout(value)?,
+        "displaymanagers" => extend(&mut s.display_managers, value)?,
+        "connectionsmax" => s.connections_max = positive(value)?,
+        "userconnectionsmax" => s.user_connections_max = positive(value)?,
+        other => return without_effect(other, value),
+    }
+    Ok(Applied::Effective)
+}
+
+/// Lists grow with every assignment, defaults included; an empty assignment starts them anew.
+fn extend(list: &mut Vec<String>, value: &str) -> Result<(), Expected> {
+    let words = values::words(value)?;
+    if value.is_empty() {
+        list.clear();
+    }
+    for word in words {
+        if !list.contains(&word) {
+            list.push(word);
+        }
+    }
+    Ok(())
+}
+
+fn positive(value: &str) -> Result<u64, Expected> {
+    values::number(value).ok().filter(|&n| n > 0).ok_or("expected a number of at least 1")
+}
+
+fn timeout(value: &str) -> Result<Duration, Expected> {
+    values::bounded_span(value, TIMEOUT_LIMIT, "expected a time span of at most 1h")
+}
+
+fn manager(value: &str) -> Result<Manager, Expected> {
+    const EXPECTED: Expected = "expected systemd, none, or a command that starts with an absolute path";
+    match value {
+        "systemd" => Ok(Manager::Systemd),
+        "none" => Ok(Manager::None),
+        _ => {
+            let command = values::words(value).map_err(|_| EXPECTED)?;
+            let absolute = command.first().is_some_and(|program| program.starts_with('/'));
+            if absolute { Ok(Manager::Command(command)) } else { Err(EXPECTED) }
+        }
+    }
+}
+
+/// logind's and elogind's other keys: checked, so that a mistake shows, but not heeded yet.
+fn without_effect(key: &str, value: &str) -> Result<Applied, Expected> {
+    match key {
+        "powerkeyignoreinhibited"
+        | "suspendkeyignoreinhibited"
+        | "hibernatekeyignoreinhibited"
+        | "rebootkeyignoreinhibited"
+        | "lidswitchignoreinhibited"
+        | "delegatesessioncgroups" => _ = values::boolean(value)?,
+        "inhibitdelaymaxsec" | "holdofftimeoutsec" | "idleactionsec" | "stopidlesessionsec" => {
+            _ = values::span(value)?;
+        }
+        "nautovts" | "reservevt" | "inhibitorsmax" => _ = values::number(value)?,
+        "handlepowerkey"
+        | "handlepowerkeylongpress"
+        | "handlerebootkey"
+        | "handlerebootkeylongpress"
+        | "handlesuspendkey"
+        | "handlesuspendkeylongpress"
+        | "handlehibernatekey"
+        | "handlehibernatekeylongpress"
+        | "handlelidswitch"
+        | "handlelidswitchexternalpower"
+        | "handlelidswitchdocked"
+        | "handlesecureattentionkey"
+        | "idleaction" => action(value)?,
+        "sleepoperation" => _ = values::words(value)?,
+        "designatedmaintenancetime" | "usertasksmax" => {}
+        _ => return Ok(Applied::UnknownKey),
+    }
+    Ok(Applied::WithoutEffect)
+}
+
+fn action(value: &str) -> Result<(), Expected> {
+    match value {
+        "ignore"
+        | "poweroff"
+        | "reboot"
+        | "halt"
+        | "kexec"
+        | "soft-reboot"
+        | "suspend"
+        | "hibernate"
+        | "hybrid-sleep"
+        | "suspend-then-hibernate"
+        | "sleep"
+        | "lock"
+        | "factory-reset"
+        | "secure-attention-key" => Ok(()),
+        _ => Err("expected an action such as ignore, poweroff, suspend or lock"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn after(assignments: &[(&str, &str)]) -> Settings {
+        let mut settings = Settings::default();
+        for (key, value) in assignments {
+            assert_eq!(apply(&mut settings, key, value), Ok(Applied::Effective), "{key}={value}");
+        }
+        settings
+    }
+
+    #[test]
+    fn keys_have_no_case_and_lists_grow() {
+        let settings = after(&[
+            ("killUSERprocesses", "on"),
+            ("KillOnlyUsers", "a b"),
+            ("KillOnlyUsers", "c"),
+            ("DisplayManagers", ""),
+            ("DisplayManagers", "mydm"),
+        ]);
+        assert!(settings.kill_user_processes);
+        assert_eq!(settings.kill_only_users, ["a", "b", "c"]);
+        assert_eq!(settings.display_managers, ["mydm"]);
+    }
+
+    #[test]
+    fn an_empty_exclude_list_is_not_an_unset_one() {
+        assert_eq!(after(&[]).kill_exclude_users, None);
+        assert_eq!(after(&[("KillExcludeUsers", "")]).kill_exclude_users, Some(vec![]));
+        assert_eq!(after(&[("KillExcludeUsers", "x")]).kill_exclude_users, Some(vec!["x".to_owned()]));
+    }
+
+    #[test]
+    fn waits_have_an_end() {
+        let mut settings = Settings::default();
+        assert_eq!(after(&[("ManagerReadyWaitSec", "2min")]).manager_ready_wait, READY_WAIT_LIMIT);
+        for (key, bad) in [
+            ("ManagerReadyWaitSec", "infinity"),
+            ("ManagerReadyWaitSec", "121"),
+            ("ManagerStopTimeoutSec", "infinity"),
+            ("ManagerStartTimeoutSec", "2h"),
+            ("SessionStopTimeoutSec", ""),
+        ] {
+            assert!(apply(&mut settings, key, bad).is_err(), "{key}={bad}");
+        }
+        assert_eq!(settings, Settings::default(), "a bad value changes nothing");
+        assert_eq!(after(&[("UserStopDelaySec", "infinity")]).user_stop_delay, None);
+    }
+
+    #[test]
+    fn managers() {
+        assert_eq!(after(&[("Manager", "none")]).manager, Manager::None);
+        let dinit = Manager::Command(vec!["/usr/bin/dinit".into(), "--user".into()]);
+        assert_eq!(after(&[("Manager", "/usr/bin/dinit --user")]).manager, dinit);
+        for bad in ["", "dinit", "Systemd", "''"] {
+            assert!(apply(&mut Settings::default(), "Manager", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn runtime_directories_are_whole_pages_and_inodes_follow_the_default() {
+        let memory = 1_000_000_000;
+        assert_eq!(after(&[]).runtime_directory_limits(memory, 4096), (100_003_840, 24_415));
+        let small = after(&[("RuntimeDirectorySize", "5000")]);
+        assert_eq!(small.runtime_directory_limits(memory, 4096), (8192, 24_415));
+        let both = after(&[("RuntimeDirectorySize", "50%"), ("RuntimeDirectoryInodesMax", "1K")]);
+        assert_eq!(both.runtime_directory_limits(memory, 4096), (500_002_816, 1024));
+        assert_eq!(Settings::default().runtime_directory_limits(0, 0).0, 1);
+    }
+
+    #[test]
+    fn logind_keys_are_known_and_checked() {
+        let mut settings = Settings::default();
+        for (key, value) in [("HandleLidSwitch", "suspend"), ("NAutoVTs", "6"), ("InhibitDelayMaxSec", "5s")]
+        {
+            assert_eq!(apply(&mut settings, key, value), Ok(Applied::WithoutEffect), "{key}");
+        }
+        assert!(apply(&mut settings, "HandleLidSwitch", "explode").is_err());
+        assert_eq!(apply(&mut settings, "NoSuchKey", "1"), Ok(Applied::UnknownKey));
+    }
+
+    proptest! {
+        #[test]
+        fn limits_never_panic(memory in any::<u64>(), page in any::<u64>(), share in 1u32..=10_000) {
+            let settings = Settings { runtime_directory_size: Amount::Share(share), ..Settings::default() };
+            settings.runtime_directory_limits(memory, page);
+        }
+    }
+}

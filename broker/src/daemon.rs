@@ -1,0 +1,155 @@
+//! The order of things at start: what must hold before the first login is let in.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use tracing::{error, info, warn};
+use usher_model::Model;
+
+use crate::inbox::Broker;
+use crate::interpret::Interpreter;
+use crate::leaders::Leaders;
+use crate::manager::Managers;
+use crate::run::Run;
+use crate::scopes::Scopes;
+use crate::socket::{self, Guests, Lock, Service};
+use crate::state::StateFiles;
+use crate::sys::cgroup::CgroupRoot;
+use crate::sys::vt::{self, Foreground};
+use crate::sys::{Readiness, accounts, clock, limits, mount};
+use crate::{logging, restore, rivals, settings};
+
+/// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
+/// and leaves sessions, user managers and runtime directories as they are; SIGHUP reads the configuration again.
+#[derive(Debug, Parser)]
+#[command(name = "usherd", version, about)]
+struct Arguments {}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    // Work that must not be done in the broker's own process (look-ups that may hang, deleting with a user's rights)
+    // is done by this same program under another argument.
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(word) if word == accounts::LOOKUP_ARGUMENT => {
+            return accounts::lookup_main(&arguments.next().unwrap_or_default().to_string_lossy());
+        }
+        Some(word) if word == mount::REMOVE_CONTENTS_ARGUMENT => {
+            return remove_contents(Path::new(&arguments.next().unwrap_or_default()));
+        }
+        _ => {}
+    }
+    Arguments::parse();
+    logging::start();
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn remove_contents(path: &Path) -> ExitCode {
+    match mount::remove_contents(path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("usherd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("usherd must run as root");
+    }
+    rivals::refuse()?;
+    let lock = Lock::take()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    runtime.block_on(start(&lock))?;
+    info!("usherd stops; sessions, user managers and runtime directories stay");
+    // Work that is under way in other threads is taken up again by the next usherd.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+async fn start(lock: &Lock) -> Result<()> {
+    let descriptors = limits::raise_open_files().now;
+    let configuration = settings::load();
+    let cgroups = match CgroupRoot::detect() {
+        Ok(root) => Some(Arc::new(root)),
+        Err(error) => {
+            warn!("sessions have no cgroups and end with their leaders: {error}");
+            None
+        }
+    };
+    let files = StateFiles::default();
+    let past = restore::look(&files, cgroups.as_deref())?;
+    let mut found = past.found;
+    found.has_vts = vt::available();
+    let foreground = foreground_watch(found.has_vts);
+    found.foreground = foreground.as_ref().and_then(|(terminal, _)| terminal.read());
+    let mut leaders = Leaders::new()?;
+    for (session, leader) in past.leaders {
+        leaders.watch(session, leader)?;
+    }
+    let for_model = configuration.for_model(cgroups.is_some(), accounts::system_uid_max());
+    let (model, first) = Model::restore(for_model, found, clock::now());
+    let (broker, inbox) = Broker::new();
+    let runtime_limits = settings::runtime_limits(&configuration);
+    let interpreter = Interpreter {
+        broker: broker.clone(),
+        cgroups: cgroups.clone(),
+        files,
+        leaders,
+        scopes: Scopes::new(cgroups.clone())?,
+        managers: Managers::new(broker.clone(), cgroups.clone(), configuration.manager.clone()),
+        runtime_limits,
+        requests: Default::default(),
+    };
+    let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
+    let service = Service { broker, guests, cgroups, runtime_limits };
+    let lock_held = lock;
+    let ready = move || match socket::bind(lock_held) {
+        Ok(listener) => {
+            tokio::spawn(socket::serve(listener, service));
+            info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
+            tell_service_manager();
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    Run { model, interpreter, inbox, foreground, next_request: 0 }.run(first, ready).await
+}
+
+fn foreground_watch(has_vts: bool) -> Option<(Foreground, Readiness)> {
+    if !has_vts {
+        return None;
+    }
+    let open = || -> Result<_> {
+        let terminal = Foreground::open()?;
+        let changed = Readiness::of_priority(&terminal)?;
+        Ok((terminal, changed))
+    };
+    match open() {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            warn!("cannot follow the foreground terminal: {error}");
+            None
+        }
+    }
+}
+
+/// sd_notify(3), for whichever init understands it; nothing happens where none does.
+fn tell_service_manager() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        warn!(%error, "cannot tell the service manager that usherd is ready");
+    }
+}

@@ -1,0 +1,201 @@
+//! Effects become calls on the edges; what comes of them goes back as events. The only file that knows every edge.
+//! What is known at once is returned; what takes time is reported when it is done.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+use usher_model::record::RuntimeKind;
+use usher_model::{Account, Answer, Effect, Event, LookupFailure, News, RequestId, Severity};
+use usher_protocol::ids::{Uid, UserName};
+
+use crate::inbox::Broker;
+use crate::leaders::Leaders;
+use crate::manager::Managers;
+use crate::scopes::Scopes;
+use crate::state::StateFiles;
+use crate::sys::accounts::{self, LookupError, Query};
+use crate::sys::cgroup::CgroupRoot;
+use crate::sys::linger::LingerFlags;
+use crate::sys::{self, mount};
+use crate::{counter, teardown};
+
+/// How long the name service may take to know a lingering user; after that it is asked anew.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Everything that effects act on.
+pub(crate) struct Interpreter {
+    pub(crate) broker: Broker,
+    pub(crate) cgroups: Option<Arc<CgroupRoot>>,
+    pub(crate) files: StateFiles,
+    pub(crate) leaders: Leaders,
+    pub(crate) scopes: Scopes,
+    pub(crate) managers: Managers,
+    /// Bytes and inodes of a new runtime directory.
+    pub(crate) runtime_limits: (u64, u64),
+    pub(crate) requests: HashMap<RequestId, Requester>,
+}
+
+/// Who waits for a request's answers.
+pub(crate) struct Requester {
+    pub(crate) leader: Option<OwnedFd>,
+    pub(crate) answers: mpsc::UnboundedSender<Answer>,
+}
+
+impl Interpreter {
+    /// Does one thing.
+    pub(crate) fn perform(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::ReserveIds { up_to } => told(counter::write(up_to)),
+            Effect::SaveSession(record) => told(self.files.write_session(&record)),
+            Effect::RemoveSession(id) => told(self.files.remove_session(&id)),
+            Effect::SaveUser(record) => told(self.files.write_user(&record)),
+            Effect::RemoveUser(uid) => told(self.files.remove_user(uid)),
+            Effect::SaveSeat(record) => told(self.files.write_seat(&record)),
+            Effect::CreateRuntimeDir { uid, gid } => {
+                let (bytes, inodes) = self.runtime_limits;
+                let result = mount::create(uid, gid, bytes, inodes).map_err(|error| error.to_string());
+                Some(Event::RuntimeDirCreated { uid, result })
+            }
+            Effect::CreateScope { uid, session, leader } => {
+                let result = self.scopes.create(uid, &session, leader).map_err(|error| error.to_string());
+                Some(Event::ScopeCreated { session, result })
+            }
+            Effect::ReapScope { uid, session, move_out } => {
+                let result = self.scopes.reap(uid, &session, move_out.as_ref());
+                Some(Event::ScopeReaped { session, result: result.map_err(|error| error.to_string()) })
+            }
+            Effect::WatchScope { uid, session } => match self.scopes.watch(uid, &session) {
+                Ok(empty) => empty.then_some(Event::ScopeEmptied { session }),
+                Err(error) => Some(Event::ScopeReaped { session, result: Err(error.to_string()) }),
+            },
+            Effect::SignalScope { uid, session, signal } => told(self.scopes.signal(uid, &session, signal)),
+            Effect::KillScope { uid, session } => told(self.scopes.kill(uid, &session)),
+            Effect::SignalUser { uid, signal } => told(self.scopes.signal_user(uid, signal)),
+            Effect::SignalLeader { session, signal } => told(self.leaders.signal(&session, signal)),
+            Effect::WatchLeader { request, session } => {
+                let leader = self.requests.get_mut(&request).and_then(|requester| requester.leader.take());
+                match leader.map(|leader| self.leaders.watch(session.clone(), leader)) {
+                    Some(Ok(())) => None,
+                    // A session whose end would not be noticed is none.
+                    Some(Err(error)) => {
+                        warn!(%session, %error, "cannot watch the session's leader: the session ends");
+                        Some(Event::LeaderExited { session })
+                    }
+                    None => Some(Event::LeaderExited { session }),
+                }
+            }
+            Effect::ForgetLeader(session) => {
+                self.leaders.forget(&session);
+                None
+            }
+            Effect::StartManager { account, generation } => {
+                let result = self.managers.start(&account, generation);
+                Some(Event::ManagerStarted { uid: account.uid, generation, result })
+            }
+            Effect::AdoptManager { uid, gid, generation, main, ready } => {
+                self.managers.adopt(uid, gid, generation, main, ready);
+                None
+            }
+            Effect::StopManager { uid, generation } => {
+                self.managers.stop(uid, generation);
+                None
+            }
+            Effect::KillManager { uid, generation } => {
+                self.managers.kill(uid, generation);
+                None
+            }
+            Effect::TearDownUser { uid, gid, runtime, remove_ipc } => {
+                self.tear_down(uid, gid, runtime, remove_ipc);
+                None
+            }
+            Effect::WriteLinger { request, account, linger } => {
+                self.write_linger(request, account, linger);
+                None
+            }
+            Effect::ResolveLinger { name } => {
+                self.resolve_linger(name);
+                None
+            }
+            Effect::Reply { request, answer } => {
+                self.reply(request, answer);
+                None
+            }
+            Effect::Announce(news) => {
+                announce(&news);
+                None
+            }
+        }
+    }
+
+    fn reply(&mut self, request: RequestId, answer: Answer) {
+        let last = !matches!(answer, Answer::Opened { continues: true, .. });
+        if let Some(requester) = self.requests.get(&request) {
+            // A peer that has gone needs no answer.
+            let _ = requester.answers.send(answer);
+        }
+        if last {
+            self.requests.remove(&request);
+        }
+    }
+
+    /// Freeing a large runtime directory takes a while, and so does looking through IPC objects: not in the loop.
+    fn tear_down(&self, uid: Uid, gid: u32, runtime: Option<RuntimeKind>, remove_ipc: bool) {
+        let broker = self.broker.clone();
+        let cgroups = self.cgroups.clone();
+        tokio::spawn(async move {
+            let result = teardown::run(uid, gid, runtime, remove_ipc, cgroups).await;
+            broker.report(Event::UserTornDown { uid, result }).await;
+        });
+    }
+
+    /// Waits for the disk, so not in the loop.
+    fn write_linger(&self, request: RequestId, account: Account, linger: bool) {
+        let broker = self.broker.clone();
+        tokio::spawn(async move {
+            let name = account.name.clone();
+            let flags = LingerFlags::default();
+            let write = move || if linger { flags.set(&name) } else { flags.clear(&name) };
+            let result = match tokio::task::spawn_blocking(write).await {
+                Ok(result) => result.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            broker.report(Event::LingerWritten { request, account, linger, result }).await;
+        });
+    }
+
+    fn resolve_linger(&self, name: UserName) {
+        let broker = self.broker.clone();
+        tokio::spawn(async move {
+            let result =
+                accounts::lookup(&Query::ByName(name.clone()), LOOKUP_TIMEOUT).await.map_err(|error| {
+                    match error {
+                        LookupError::NoSuchUser => LookupFailure::NoSuchUser,
+                        error => LookupFailure::Unavailable(error.to_string()),
+                    }
+                });
+            broker.report(Event::LingerResolved { name, result }).await;
+        });
+    }
+}
+
+/// For effects whose failure changes nothing that the model decides: the administrator is told.
+fn told(result: sys::Result<()>) -> Option<Event> {
+    if let Err(error) = result {
+        warn!("{error}");
+    }
+    None
+}
+
+fn announce(news: &News) {
+    let uid = news.uid.map(|uid| uid.get());
+    let session = news.session.as_ref().map(|id| id.as_str());
+    match news.severity {
+        Severity::Info => info!(uid, session, "{}", news.text),
+        Severity::Warning => warn!(uid, session, "{}", news.text),
+        Severity::Error => error!(uid, session, "{}", news.text),
+    }
+}

@@ -1,0 +1,28 @@
+//! usherd's parts. From the outside in:
+//!
+//! * [`socket`] takes varlink calls and turns them into events and questions, through [`inbox`];
+//! * [`run`] is the one loop that owns the model (`usher_model`);
+//! * [`interpret`] turns the model's effects into calls on the edges: [`state`] (the files in /run/systemd),
+//!   [`leaders`] (pidfds), [`scopes`] (cgroups), [`manager`] (user managers), [`teardown`], [`sys`] (the kernel);
+//! * [`restore`] finds out at start what was there before; [`config`] and [`settings`] read usher.conf;
+//! * [`daemon`] puts it all together.
+
+pub mod config;
+mod counter;
+mod daemon;
+mod inbox;
+mod interpret;
+mod leaders;
+mod logging;
+mod manager;
+mod restore;
+mod rivals;
+mod run;
+mod scopes;
+mod settings;
+mod socket;
+pub mod state;
+pub mod sys;
+mod teardown;
+
+pub use daemon::main;

@@ -1,0 +1,115 @@
+//! User managers: how one is started, watched and stopped. When and whether is the model's business.
+
+mod backend;
+mod notify;
+mod realm;
+mod supervise;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use usher_model::{Account, Generation};
+use usher_protocol::ids::{LeaderPid, Uid};
+
+use crate::config;
+use crate::inbox::Broker;
+use crate::sys::cgroup::CgroupRoot;
+use crate::sys::pidfd;
+use notify::Readiness;
+use realm::Realm;
+use supervise::{Order, Supervised};
+
+/// The managers that run, one a user.
+pub(crate) struct Managers {
+    broker: Broker,
+    realm: Realm,
+    backend: config::Manager,
+    running: HashMap<Uid, Running>,
+}
+
+struct Running {
+    generation: Generation,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Managers {
+    pub(crate) fn new(broker: Broker, cgroups: Option<Arc<CgroupRoot>>, backend: config::Manager) -> Self {
+        Self { broker, realm: Realm::new(cgroups), backend, running: HashMap::new() }
+    }
+
+    /// Changes what is started from now on.
+    pub(crate) fn reconfigure(&mut self, backend: config::Manager) {
+        self.backend = backend;
+    }
+
+    /// Starts a user's manager and watches it from then on.
+    pub(crate) fn start(&mut self, account: &Account, generation: Generation) -> Result<LeaderPid, String> {
+        let uid = account.uid;
+        let program = backend::program(&self.backend)?;
+        // Whatever an earlier run has left there would be a second manager's.
+        self.realm.kill(uid);
+        let cgroup = self
+            .realm
+            .prepare(uid, account.gid)
+            .map_err(|error| format!("cannot prepare its cgroup: {error}"))?;
+        let readiness = Readiness::bind(uid, account.gid)
+            .map_err(|error| format!("cannot make its readiness socket: {error}"))?;
+        let mut command = backend::command(account, &program, cgroup.as_deref(), &readiness.path());
+        let child = command
+            .spawn()
+            .map_err(|error| format!("cannot run {}: {error}", command.get_program().display()))?;
+        // Not reaped yet, so the number is its own.
+        let identify = || Ok((pidfd::leader_of(child.id())?, pidfd::open(child.id())?));
+        let identified: Result<_, crate::sys::SysError> = identify();
+        let (main, fd) = identified.map_err(|error| format!("lost it right after its start: {error}"))?;
+        let supervised = Supervised { uid, generation, main, fd, is_child: true, readiness: Some(readiness) };
+        self.supervise(supervised);
+        Ok(main)
+    }
+
+    /// Watches a manager that an earlier usherd has started.
+    pub(crate) fn adopt(&mut self, uid: Uid, gid: u32, generation: Generation, main: LeaderPid, ready: bool) {
+        // If it has gone since it was found, supervising it says so at once.
+        let Some(fd) = pidfd::alive(main) else {
+            let broker = self.broker.clone();
+            let how = "it ended while usherd was restarted".to_owned();
+            tokio::spawn(async move {
+                broker.report(usher_model::Event::ManagerGone { uid, generation, how }).await;
+            });
+            return;
+        };
+        let readiness = if ready { None } else { Readiness::bind(uid, gid).ok() };
+        self.supervise(Supervised { uid, generation, main, fd, is_child: false, readiness });
+    }
+
+    fn supervise(&mut self, supervised: Supervised) {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        self.running.insert(supervised.uid, Running { generation: supervised.generation, orders });
+        tokio::spawn(supervise::supervise(supervised, receiver, self.broker.clone(), self.realm.clone()));
+    }
+
+    /// Asks a manager to stop.
+    pub(crate) fn stop(&self, uid: Uid, generation: Generation) {
+        self.order(uid, generation, Order::Stop);
+    }
+
+    /// Ends a manager and everything in its cgroup.
+    pub(crate) fn kill(&self, uid: Uid, generation: Generation) {
+        self.order(uid, generation, Order::Kill);
+    }
+
+    /// Forgets a run that has ended.
+    pub(crate) fn forget(&mut self, uid: Uid, generation: Generation) {
+        if self.running.get(&uid).is_some_and(|running| running.generation == generation) {
+            self.running.remove(&uid);
+        }
+    }
+
+    fn order(&self, uid: Uid, generation: Generation, order: Order) {
+        if let Some(running) = self.running.get(&uid).filter(|r| r.generation == generation) {
+            // A supervisor that has gone has reported the manager gone, too.
+            let _ = running.orders.send(order);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The cgroup of a user's manager and everything that it starts: made, emptied, removed. Where there are no cgroups,
+//! there is nothing to do, and only the main process is known.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use usher_model::Reaped;
+use usher_protocol::ids::Uid;
+
+use crate::sys::cgroup::CgroupRoot;
+use crate::sys::{Result, SysError};
+
+/// Every manager's cgroup.
+#[derive(Debug, Clone)]
+pub(super) struct Realm(Option<Arc<CgroupRoot>>);
+
+impl Realm {
+    pub(super) fn new(cgroups: Option<Arc<CgroupRoot>>) -> Self {
+        Self(cgroups)
+    }
+
+    /// Makes a user's, and says where in it the manager itself belongs.
+    pub(super) fn prepare(&self, uid: Uid, gid: u32) -> Result<Option<PathBuf>> {
+        self.0.as_ref().map(|cgroups| cgroups.manager_cgroup(uid, gid)).transpose()
+    }
+
+    /// Kills whatever is in a user's.
+    pub(super) fn kill(&self, uid: Uid) {
+        let Some(cgroups) = &self.0 else { return };
+        let path = cgroups.manager_path(uid);
+        if !path.exists() {
+            return;
+        }
+        if let Err(error) = cgroups.kill_all(&path) {
+            tracing::warn!(%uid, %error, "cannot kill what is left of a user manager");
+        }
+    }
+
+    /// Removes a user's.
+    ///
+    /// # Errors
+    /// There are processes in it, or the kernel has another reason.
+    pub(super) fn remove(&self, uid: Uid) -> Result<()> {
+        let Some(cgroups) = &self.0 else { return Ok(()) };
+        match cgroups.remove_manager_cgroup(uid)? {
+            Reaped::Gone => Ok(()),
+            Reaped::Busy => {
+                let path = cgroups.manager_path(uid);
+                Err(SysError::other("remove cgroup", path.display(), "there are processes in it"))
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What was there before this usherd: files, checked against the kernel. The rest is the model's.
+
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
+
+use anyhow::{Context, Result};
+use tracing::{info, warn};
+use usher_model::record::{RuntimeKind, SessionRecord, UserRecord};
+use usher_model::{Found, FoundSession, FoundUser, Reaped};
+use usher_protocol::ids::SessionId;
+
+use crate::counter;
+use crate::state::StateFiles;
+use crate::sys::cgroup::CgroupRoot;
+use crate::sys::linger::LingerFlags;
+use crate::sys::{mount, pidfd};
+
+/// What was found, and the leaders that are alive, to be watched from now on.
+pub(crate) struct Past {
+    pub(crate) found: Found,
+    pub(crate) leaders: Vec<(SessionId, OwnedFd)>,
+}
+
+/// Looks at everything that an earlier usherd may have left.
+pub(crate) fn look(files: &StateFiles, cgroups: Option<&CgroupRoot>) -> Result<Past> {
+    files.prepare().context("cannot prepare the state directories")?;
+    let on_file = files.read_all().context("cannot read the state of the broker that ran before")?;
+    for bad in &on_file.unreadable {
+        warn!("ignoring {}: {}", bad.path.display(), bad.reason);
+    }
+    let reserved_ids = counter::read().unwrap_or_else(|error| {
+        warn!("{error}: session ids of this boot may be used again");
+        0
+    });
+    let mut leaders = Vec::new();
+    let sessions: Vec<_> =
+        on_file.sessions.into_iter().map(|record| find_session(record, cgroups, &mut leaders)).collect();
+    let users: Vec<_> = on_file.users.into_iter().map(find_user).collect();
+    if !users.is_empty() {
+        info!("taking over {} sessions of {} users", sessions.len(), users.len());
+    }
+    if let Some(cgroups) = cgroups {
+        sweep(cgroups, &sessions);
+    }
+    let found =
+        Found { reserved_ids, users, sessions, lingering: lingering(), has_vts: false, foreground: None };
+    Ok(Past { found, leaders })
+}
+
+fn find_session(
+    record: SessionRecord,
+    cgroups: Option<&CgroupRoot>,
+    leaders: &mut Vec<(SessionId, OwnedFd)>,
+) -> FoundSession {
+    let alive = record.leader.and_then(pidfd::alive);
+    let leader_alive = alive.is_some();
+    if let Some(fd) = alive {
+        leaders.push((record.id.clone(), fd));
+    }
+    let scope = cgroups.map(|cgroups| cgroups.scope_path(record.uid, &record.id));
+    let inside = cgroups.zip(record.leader).and_then(|(cgroups, leader)| cgroups.session_of_pid(leader.pid));
+    FoundSession {
+        leader_alive,
+        scope_exists: scope.is_some_and(|path| path.exists()),
+        leader_in_scope: inside.as_ref() == Some(&record.id),
+        record,
+    }
+}
+
+fn find_user(record: UserRecord) -> FoundUser {
+    let uid = record.uid;
+    let mounted = mount::inspect(uid).unwrap_or_else(|error| {
+        warn!(%uid, "{error}");
+        None
+    });
+    let runtime = match (&mounted, record.runtime) {
+        (Some(mounted), _) if mounted.ours => Some(RuntimeKind::Mount),
+        (Some(_), Some(RuntimeKind::Adopted)) => Some(RuntimeKind::Adopted),
+        (None, Some(RuntimeKind::Plain)) => Some(RuntimeKind::Plain),
+        // Unmounted by somebody, or never made: it is made anew for whoever stays.
+        _ => None,
+    };
+    FoundUser { manager_alive: record.manager.and_then(pidfd::alive).is_some(), runtime, record }
+}
+
+/// Removes cgroups of sessions that nobody knows and nobody is in.
+fn sweep(cgroups: &CgroupRoot, sessions: &[FoundSession]) {
+    let known: BTreeSet<_> = sessions.iter().map(|session| &session.record.id).collect();
+    let stale = cgroups.stale_scopes().unwrap_or_else(|error| {
+        warn!("{error}");
+        Vec::new()
+    });
+    for (uid, id) in stale.iter().filter(|(_, id)| !known.contains(id)) {
+        match cgroups.reap_scope(*uid, id) {
+            Ok(Reaped::Gone) => info!(%uid, session = %id, "removed the cgroup of a forgotten session"),
+            Ok(Reaped::Busy) => {
+                warn!(%uid, session = %id, "processes are in the cgroup of a forgotten session")
+            }
+            Err(error) => warn!(%uid, session = %id, "{error}"),
+        }
+    }
+}
+
+fn lingering() -> BTreeSet<usher_protocol::ids::UserName> {
+    match LingerFlags::default().list() {
+        Ok(listed) => {
+            for (name, why) in &listed.strangers {
+                warn!("ignoring the linger flag {name}: {why}");
+            }
+            listed.users.into_iter().collect()
+        }
+        Err(error) => {
+            warn!("nobody lingers: {error}");
+            BTreeSet::new()
+        }
+    }
+}

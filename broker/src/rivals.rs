@@ -1,0 +1,36 @@
+//! Other session brokers: two of them on one machine would take each other's sessions apart.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::{Result, bail};
+
+/// What the kernel calls their processes (/proc/PID/comm: at most 15 characters), and how each is stopped.
+const RIVALS: &[(&str, &str)] = &[
+    ("systemd-logind", "systemctl mask --now systemd-logind"),
+    ("elogind", "stop and disable its service"),
+    ("elogind-daemon", "stop and disable its service"),
+    ("turnstiled", "stop and disable its service"),
+];
+
+/// Refuses to run beside another session broker.
+///
+/// # Errors
+/// One is running; the message says which and what to do.
+pub(crate) fn refuse() -> Result<()> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Ok(()) };
+    for process in processes.flatten() {
+        let name = process.file_name();
+        let is_process = name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        // Anybody can call a program so; only root's is one.
+        if !is_process || process.metadata().map_or(true, |status| status.uid() != 0) {
+            continue;
+        }
+        let Ok(comm) = fs::read_to_string(process.path().join("comm")) else { continue };
+        if let Some((rival, advice)) = RIVALS.iter().find(|(rival, _)| *rival == comm.trim_end()) {
+            let pid = name.display();
+            bail!("{rival} (process {pid}) manages this machine's sessions; to use usher, first: {advice}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The one loop that owns the model: messages, the kernel's news and deadlines go in as events; effects go to the
+//! interpreter, and what they report at once goes in again before anything else does.
+
+use std::collections::VecDeque;
+use std::future::pending;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{error, info};
+use usher_model::{Effect, Event, Model, RequestId};
+
+use crate::inbox::Message;
+use crate::interpret::{Interpreter, Requester};
+use crate::settings;
+use crate::sys::Readiness;
+use crate::sys::vt::Foreground;
+use crate::sys::{accounts, clock};
+
+/// The loop and what it owns.
+pub(crate) struct Run {
+    pub(crate) model: Model,
+    pub(crate) interpreter: Interpreter,
+    pub(crate) inbox: mpsc::Receiver<Message>,
+    pub(crate) foreground: Option<(Foreground, Readiness)>,
+    pub(crate) next_request: u64,
+}
+
+/// What ends the wait.
+enum Wake {
+    Message(Message),
+    LeadersGone(Vec<usher_protocol::ids::SessionId>),
+    ScopesEmptied(Vec<usher_protocol::ids::SessionId>),
+    VtChanged,
+    Deadline,
+    Stop,
+    Reload,
+}
+
+impl Run {
+    /// Does what is left to do from before, then whatever comes, until it is told to stop.
+    pub(crate) async fn run(mut self, first: Vec<Effect>, ready: impl FnOnce() -> Result<()>) -> Result<()> {
+        let mut signals = Signals::new()?;
+        self.perform(first);
+        ready()?;
+        loop {
+            match self.wait(&mut signals).await? {
+                Wake::Message(Message::Event(event)) => self.handle(event),
+                Wake::Message(Message::Query(query)) => query(&self.model),
+                Wake::Message(Message::Request { make, leader, answers }) => {
+                    let request = RequestId(self.next_request);
+                    self.next_request += 1;
+                    self.interpreter.requests.insert(request, Requester { leader, answers });
+                    self.handle(make(request));
+                }
+                Wake::LeadersGone(sessions) => {
+                    for session in sessions {
+                        self.handle(Event::LeaderExited { session });
+                    }
+                }
+                Wake::ScopesEmptied(sessions) => {
+                    for session in sessions {
+                        self.handle(Event::ScopeEmptied { session });
+                    }
+                }
+                Wake::VtChanged => {
+                    let foreground = self.foreground.as_ref().and_then(|(terminal, _)| terminal.read());
+                    self.handle(Event::VtChanged { foreground });
+                }
+                Wake::Deadline => self.handle(Event::Tick),
+                Wake::Reload => self.reload(),
+                Wake::Stop => return Ok(()),
+            }
+        }
+    }
+
+    /// The end of a leader comes before new requests: who logs in again right after a crash finds it over.
+    async fn wait(&mut self, signals: &mut Signals) -> Result<Wake> {
+        let deadline = self.model.next_deadline();
+        let wake = tokio::select! {
+            biased;
+            gone = self.interpreter.leaders.gone() => {
+                Wake::LeadersGone(gone.context("cannot wait for leaders")?)
+            }
+            emptied = self.interpreter.scopes.emptied() => {
+                Wake::ScopesEmptied(emptied.context("cannot wait for cgroups")?)
+            }
+            _ = signals.terminate.recv() => Wake::Stop,
+            _ = signals.interrupt.recv() => Wake::Stop,
+            _ = signals.hangup.recv() => Wake::Reload,
+            () = vt_changed(self.foreground.as_ref()) => Wake::VtChanged,
+            () = reached(deadline) => Wake::Deadline,
+            Some(message) = self.inbox.recv() => Wake::Message(message),
+        };
+        Ok(wake)
+    }
+
+    fn handle(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            if let Event::ManagerGone { uid, generation, .. } = event {
+                self.interpreter.managers.forget(uid, generation);
+            }
+            let effects = self.model.handle(clock::now(), event);
+            events.extend(effects.into_iter().filter_map(|effect| self.interpreter.perform(effect)));
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        let results: Vec<_> =
+            effects.into_iter().filter_map(|effect| self.interpreter.perform(effect)).collect();
+        for event in results {
+            self.handle(event);
+        }
+    }
+
+    fn reload(&mut self) {
+        info!("reading the configuration again");
+        let loaded = settings::load();
+        self.interpreter.runtime_limits = settings::runtime_limits(&loaded);
+        self.interpreter.managers.reconfigure(loaded.manager.clone());
+        let for_model = loaded.for_model(self.interpreter.cgroups.is_some(), accounts::system_uid_max());
+        self.handle(Event::Reloaded(Box::new(for_model)));
+    }
+}
+
+/// Waits for a deadline on CLOCK_MONOTONIC, in microseconds; for ever if there is none.
+async fn reached(deadline: Option<u64>) {
+    let Some(deadline) = deadline else { return pending().await };
+    let left = deadline.saturating_sub(clock::now().monotonic);
+    tokio::time::sleep(std::time::Duration::from_micros(left)).await;
+}
+
+async fn vt_changed(watch: Option<&(Foreground, Readiness)>) {
+    let Some((_, changed)) = watch else { return pending().await };
+    if let Err(error) = changed.wait().await {
+        error!(%error, "cannot follow the foreground terminal any more");
+        pending().await
+    }
+}
+
+/// The signals that usherd heeds. Sessions, managers and runtime directories outlive it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}

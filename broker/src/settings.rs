@@ -1,0 +1,26 @@
+//! The configuration as it is on this machine: read, its mistakes reported, its percentages turned into bytes.
+
+use tracing::{debug, info, warn};
+
+use crate::config::{self, Settings, SystemFiles};
+use crate::sys::limits;
+
+/// Reads the configuration files and tells the administrator about mistakes in them.
+pub(crate) fn load() -> Settings {
+    let loaded = config::load(&SystemFiles);
+    for path in &loaded.sources {
+        info!("configuration read from {}", path.display());
+    }
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    for note in &loaded.without_effect {
+        debug!("{note}");
+    }
+    loaded.settings
+}
+
+/// Bytes and inodes of a new runtime directory.
+pub(crate) fn runtime_limits(settings: &Settings) -> (u64, u64) {
+    settings.runtime_directory_limits(limits::memory_total(), limits::page_size())
+}

@@ -1,0 +1,258 @@
+//! What each call means: an event for the model, or a question to it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use serde::Serialize;
+use usher_model::{Account, Action, Answer, Event, Model, Open, check_access};
+use usher_protocol::ids::{SessionId, Uid};
+use usher_protocol::interface;
+use usher_protocol::messages::{
+    Call, INTERFACE, InterfaceDescription, LingerRequest, ManagerReply, Nothing, Refusal, SERVICE_INTERFACE,
+    ServiceInfo, SessionList, SessionReply, SessionRequest, SessionSelector, UserList, UserReply,
+};
+
+use super::Service;
+use super::connection::Replies;
+use super::peer::Peer;
+use crate::inbox::{Broker, shutting_down};
+use crate::sys::accounts::{self, LookupError, Query};
+use crate::sys::{cgroup, idle, pidfd};
+
+/// How long the name service may take to answer somebody who asks for a linger flag.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers one call.
+pub(crate) async fn answer(
+    call: Call,
+    peer: &mut Peer,
+    passed: Option<OwnedFd>,
+    service: &Service,
+    replies: &mut Replies<'_>,
+) -> io::Result<()> {
+    let broker = &service.broker;
+    let caller = peer.uid;
+    match call {
+        Call::OpenSession(request) => open(*request, peer, passed, service, replies).await,
+        Call::CloseSession(arg) => {
+            let make = move |request| Event::Close { request, caller, session: arg.session };
+            forward(broker, replies, make).await
+        }
+        Call::TerminateSession(arg) => {
+            let make = move |request| Event::TerminateSession { request, caller, session: arg.session };
+            forward(broker, replies, make).await
+        }
+        Call::TerminateUser(arg) => {
+            let make = move |request| Event::TerminateUser { request, caller, uid: arg.uid };
+            forward(broker, replies, make).await
+        }
+        Call::KillSession(arg) => match check_signal(arg.signal) {
+            Err(refusal) => replies.refuse(&refusal).await,
+            Ok(signal) => {
+                let make = move |request| Event::KillSession {
+                    request,
+                    caller,
+                    session: arg.session,
+                    whom: arg.whom,
+                    signal,
+                };
+                forward(broker, replies, make).await
+            }
+        },
+        Call::KillUser(arg) => match check_signal(arg.signal) {
+            Err(refusal) => replies.refuse(&refusal).await,
+            Ok(signal) => {
+                let make = move |request| Event::KillUser { request, caller, uid: arg.uid, signal };
+                forward(broker, replies, make).await
+            }
+        },
+        Call::SetLinger(request) => set_linger(request, caller, broker, replies).await,
+        Call::ListSessions => {
+            let sessions = broker.query(Model::sessions).await.map(|mut sessions| {
+                sessions.iter_mut().for_each(idle::fill_in);
+                SessionList { sessions }
+            });
+            finish(replies, sessions).await
+        }
+        Call::ListUsers => {
+            let users = broker.query(Model::users).await.map(|users| UserList { users });
+            finish(replies, users).await
+        }
+        Call::GetSession(selector) => {
+            let session = get_session(selector, peer, service).await;
+            finish(replies, session).await
+        }
+        Call::GetUser(selector) => {
+            let uid = selector.uid.unwrap_or(caller);
+            let user = broker.query(move |model| model.user(uid)).await;
+            let user = user.and_then(|user| user.ok_or(Refusal::NoSuchUser { uid: uid.get() }));
+            finish(replies, user.map(|user| UserReply { user })).await
+        }
+        Call::GetManager => {
+            let (size, inodes) = service.runtime_limits;
+            let manager = broker.query(move |model| model.manager_view(size, inodes)).await;
+            finish(replies, manager.map(|manager| ManagerReply { manager })).await
+        }
+        Call::GetInfo => replies.reply(&info(), false).await,
+        Call::GetInterfaceDescription(arg) => {
+            let description = interface::describe(&arg.interface)
+                .map(|text| InterfaceDescription { description: text.to_owned() })
+                .ok_or(Refusal::InterfaceNotFound { interface: arg.interface });
+            finish(replies, description).await
+        }
+    }
+}
+
+/// A login: what the peer says, and what the kernel says of the peer.
+async fn open(
+    params: SessionRequest,
+    peer: &mut Peer,
+    passed: Option<OwnedFd>,
+    service: &Service,
+    replies: &mut Replies<'_>,
+) -> io::Result<()> {
+    // Nobody else's processes are worth a look.
+    if let Err(refusal) = check_access(peer.uid, Action::Open, params.uid).and_then(|()| params.validate()) {
+        return replies.refuse(&refusal).await;
+    }
+    let (leader, fd) = match peer.leader(passed) {
+        Ok(leader) => leader,
+        Err(refusal) => return replies.refuse(&refusal).await,
+    };
+    let origin = cgroup::cgroup_of(leader.pid);
+    let inside = match (&service.cgroups, &origin) {
+        (Some(root), Some(path)) => cgroup::session_of(path, root.pid1()),
+        _ => {
+            let ancestors: Vec<_> = pidfd::parents(leader.pid).collect();
+            let led =
+                move |model: &Model| ancestors.iter().find_map(|process| model.session_led_by(*process));
+            service.broker.query(led).await.ok().flatten()
+        }
+    };
+    let console = pidfd::controlling_vt(leader.pid);
+    let audit = pidfd::audit_session(leader.pid);
+    let (caller, more) = (peer.uid, replies.more());
+    let make = move |request| {
+        let open = Open { request, more, caller, leader, inside, origin, console, audit, params };
+        Event::Open(Box::new(open))
+    };
+    let mut answers = service.broker.request(Some(fd), make).await;
+    loop {
+        match answers.recv().await {
+            Some(Answer::Opened { reply, continues }) => {
+                replies.reply(&reply, continues).await?;
+                if !continues {
+                    return Ok(());
+                }
+            }
+            Some(Answer::Done) => return replies.reply(&Nothing {}, false).await,
+            Some(Answer::Refused(refusal)) => return replies.refuse(&refusal).await,
+            None => return replies.refuse(&shutting_down()).await,
+        }
+    }
+}
+
+/// A request with one plain answer.
+async fn forward(
+    broker: &Broker,
+    replies: &mut Replies<'_>,
+    make: impl FnOnce(usher_model::RequestId) -> Event + Send + 'static,
+) -> io::Result<()> {
+    match broker.request(None, make).await.recv().await {
+        Some(Answer::Refused(refusal)) => replies.refuse(&refusal).await,
+        Some(Answer::Done | Answer::Opened { .. }) => replies.reply(&Nothing {}, false).await,
+        None => replies.refuse(&shutting_down()).await,
+    }
+}
+
+async fn finish<T: Serialize>(replies: &mut Replies<'_>, result: Result<T, Refusal>) -> io::Result<()> {
+    match result {
+        Ok(parameters) => replies.reply(&parameters, false).await,
+        Err(refusal) => replies.refuse(&refusal).await,
+    }
+}
+
+async fn set_linger(
+    request: LingerRequest,
+    caller: Uid,
+    broker: &Broker,
+    replies: &mut Replies<'_>,
+) -> io::Result<()> {
+    let uid = request.uid.unwrap_or(caller);
+    // Before the look-up: nobody makes the broker ask the name service about others.
+    if let Err(refusal) = check_access(caller, Action::SetLinger, uid) {
+        return replies.refuse(&refusal).await;
+    }
+    let account = match account_of(uid, broker).await {
+        Ok(account) => account,
+        Err(refusal) => return replies.refuse(&refusal).await,
+    };
+    let linger = request.linger;
+    forward(broker, replies, move |request| Event::SetLinger { request, caller, account, linger }).await
+}
+
+/// A user's account: from the last login, else from the name service.
+async fn account_of(uid: Uid, broker: &Broker) -> Result<Account, Refusal> {
+    if let Some(account) = broker.query(move |model| model.account(uid).cloned()).await? {
+        return Ok(account);
+    }
+    accounts::lookup(&Query::ByUid(uid), LOOKUP_TIMEOUT).await.map_err(|error| match error {
+        LookupError::NoSuchUser => {
+            Refusal::UnknownUser { uid: uid.get(), message: "the user database does not know it".to_owned() }
+        }
+        error => Refusal::UnknownUser { uid: uid.get(), message: error.to_string() },
+    })
+}
+
+/// A session by id, or by the words `self` and `auto` (contract/dbus.md section 1).
+async fn get_session(
+    selector: SessionSelector,
+    peer: &Peer,
+    service: &Service,
+) -> Result<SessionReply, Refusal> {
+    let broker = &service.broker;
+    let name = selector.session.unwrap_or_default();
+    let session = match name.as_str() {
+        "" | "self" | "auto" => {
+            let own = cgroup::cgroup_of(peer.pid).zip(service.cgroups.as_ref());
+            let inside = own.as_ref().and_then(|(path, root)| cgroup::session_of(path, root.pid1()));
+            let owner = own.as_ref().and_then(|(path, root)| cgroup::owner_of(path, root.pid1()));
+            let uid = owner.unwrap_or(peer.uid);
+            let look = move |model: &Model| {
+                let display = || model.display_of(uid).cloned();
+                let id = inside.filter(|id| model.knows_session(id));
+                let id = if name == "auto" { id.or_else(display) } else { id };
+                id.and_then(|id| model.session(&id))
+            };
+            broker.query(look).await?.ok_or(Refusal::NoSessionForCaller {})?
+        }
+        _ => {
+            let unknown = Refusal::NoSuchSession { session: name.chars().take(64).collect() };
+            let Ok(id) = name.parse::<SessionId>() else { return Err(unknown) };
+            broker.query(move |model| model.session(&id)).await?.ok_or(unknown)?
+        }
+    };
+    let mut session = session;
+    idle::fill_in(&mut session);
+    Ok(SessionReply { session })
+}
+
+/// The signals that there are (contract/dbus.md section 3: 0 is invalid).
+fn check_signal(signal: i32) -> Result<i32, Refusal> {
+    if (1..=64).contains(&signal) {
+        return Ok(signal);
+    }
+    let message = format!("signal {signal} is not between 1 and 64");
+    Err(Refusal::InvalidParameter { parameter: "signal".to_owned(), message })
+}
+
+fn info() -> ServiceInfo {
+    ServiceInfo {
+        vendor: "usher".to_owned(),
+        product: "usherd".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        url: env!("CARGO_PKG_REPOSITORY").to_owned(),
+        interfaces: vec![INTERFACE.to_owned(), SERVICE_INTERFACE.to_owned()],
+    }
+}

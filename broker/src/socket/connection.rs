@@ -1,0 +1,141 @@
+//! One connection: frames in, replies out, one call after the other. A peer that breaks the protocol, stops in the
+//! middle or does not take its replies loses the connection and nothing else.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use serde::Serialize;
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::UnixStream;
+use usher_protocol::messages::{Call, Refusal};
+use usher_protocol::wire::{Decoder, MAX_REQUEST, Request, WireError, encode_error, encode_reply};
+
+use super::peer::Peer;
+use super::{Service, calls};
+
+/// How long a peer may take to make room for a reply.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection and what has been read of it.
+pub(crate) struct Connection {
+    stream: UnixStream,
+    decoder: Decoder,
+    /// The last descriptor that came; taken by the next call that wants one.
+    passed: Option<OwnedFd>,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(stream: UnixStream, mut peer: Peer, service: Service) -> io::Result<()> {
+    let mut connection = Connection { stream, decoder: Decoder::new(MAX_REQUEST), passed: None };
+    let _place = match service.guests.admit(peer.uid) {
+        Ok(place) => place,
+        Err(refusal) => return connection.refuse(&refusal).await,
+    };
+    while let Some(frame) = connection.next_frame().await? {
+        let request = match Request::from_frame(&frame) {
+            Ok(request) => request,
+            Err(error) => return connection.refuse(&malformed(&error)).await,
+        };
+        let passed = connection.passed.take();
+        match Call::parse(&request.method, request.parameters.as_deref()) {
+            Ok(call) => {
+                let mut replies = Replies { connection: &mut connection, request: &request };
+                calls::answer(call, &mut peer, passed, &service, &mut replies).await?;
+            }
+            Err(refusal) if request.oneway => {
+                tracing::debug!(uid = %peer.uid, %refusal, "oneway call refused")
+            }
+            Err(refusal) => connection.send(encode_error(&refusal)).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Where a call's replies go.
+pub(crate) struct Replies<'a> {
+    connection: &'a mut Connection,
+    request: &'a Request,
+}
+
+impl Replies<'_> {
+    /// Whether the caller takes replies before the last one.
+    pub(crate) fn more(&self) -> bool {
+        self.request.more
+    }
+
+    /// Sends a reply; `continues` when another one follows.
+    pub(crate) async fn reply<T: Serialize>(&mut self, parameters: &T, continues: bool) -> io::Result<()> {
+        if self.request.oneway {
+            return Ok(());
+        }
+        self.connection.send(encode_reply(parameters, continues)).await
+    }
+
+    /// Sends a refusal.
+    pub(crate) async fn refuse(&mut self, refusal: &Refusal) -> io::Result<()> {
+        if self.request.oneway {
+            return Ok(());
+        }
+        self.connection.send(encode_error(refusal)).await
+    }
+}
+
+impl Connection {
+    async fn next_frame(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => return Ok(Some(frame)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.refuse(&malformed(&error)).await?;
+                    return Ok(None);
+                }
+            }
+            let mut buffer = [0_u8; 4096];
+            let (count, passed) = self.receive(&mut buffer).await?;
+            if let Some(fd) = passed {
+                self.passed = Some(fd);
+            }
+            if count == 0 {
+                return Ok(None);
+            }
+            self.decoder.push(buffer.get(..count).unwrap_or_default());
+        }
+    }
+
+    /// Bytes, and a descriptor if one came with them. More than one are closed by the kernel: there is no room.
+    async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+        let stream = &self.stream;
+        let receive = || {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+            let mut parts = [io::IoSliceMut::new(buffer)];
+            let message = recvmsg(stream, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+            let mut passed = None;
+            for part in ancillary.drain() {
+                if let RecvAncillaryMessage::ScmRights(fds) = part {
+                    passed = fds.last();
+                }
+            }
+            Ok((message.bytes, passed))
+        };
+        stream.async_io(Interest::READABLE, receive).await
+    }
+
+    async fn refuse(&mut self, refusal: &Refusal) -> io::Result<()> {
+        self.send(encode_error(refusal)).await
+    }
+
+    async fn send(&mut self, frame: serde_json::Result<Vec<u8>>) -> io::Result<()> {
+        let frame = frame.map_err(io::Error::other)?;
+        let write = tokio::time::timeout(WRITE_TIMEOUT, self.stream.write_all(&frame));
+        write.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+}
+
+fn malformed(error: &WireError) -> Refusal {
+    Refusal::InvalidParameter { parameter: "message".to_owned(), message: error.to_string() }
+}

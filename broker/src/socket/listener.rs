@@ -1,0 +1,66 @@
+//! The socket file, and the lock that keeps a second usherd off it.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with,
+};
+use tokio::net::UnixListener;
+use usher_protocol::SOCKET_PATH;
+
+/// The broker's own directory.
+pub(crate) const DIRECTORY: &str = "/run/usher";
+/// Held by the one usherd that runs.
+const LOCK: &str = "/run/usher/lock";
+/// How many logins may knock before the broker opens: as many as the kernel permits (net.core.somaxconn).
+const BACKLOG: i32 = 4096;
+
+/// Held as long as this usherd lives.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl Lock {
+    /// Takes the lock; fails if another usherd has it.
+    pub(crate) fn take() -> Result<Self> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(DIRECTORY)
+            .with_context(|| format!("cannot create {DIRECTORY}"))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(LOCK)
+            .with_context(|| format!("cannot open {LOCK}"))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self(file)),
+            Err(Errno::AGAIN) => bail!("another usherd is running: it holds {LOCK}. Stop that one first"),
+            Err(error) => Err(error).with_context(|| format!("cannot lock {LOCK}")),
+        }
+    }
+}
+
+/// Listens at the broker's path. The socket appears there complete, in place of one that a dead broker left behind.
+pub(crate) fn bind(_lock: &Lock) -> Result<UnixListener> {
+    let path = Path::new(SOCKET_PATH);
+    let fresh = path.with_extension("new");
+    let _ = std::fs::remove_file(&fresh);
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .context("cannot make the broker's socket")?;
+    let address = SocketAddrUnix::new(&fresh).context("cannot name the broker's socket")?;
+    bind_to(&socket, &address).with_context(|| format!("cannot bind {}", fresh.display()))?;
+    listen(&socket, BACKLOG).with_context(|| format!("cannot listen on {}", fresh.display()))?;
+    // Everyone may talk; who is who, the kernel says of each connection.
+    std::fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o666))
+        .with_context(|| format!("cannot open {} to everyone", fresh.display()))?;
+    std::fs::rename(&fresh, path).with_context(|| format!("cannot put the socket at {SOCKET_PATH}"))?;
+    UnixListener::from_std(socket.into()).context("cannot hand the broker's socket to the runtime")
+}

@@ -1,0 +1,57 @@
+//! The varlink server at `/run/usher/broker`: who listens, who may connect, what each call means. No logic: calls
+//! become events and questions for the model.
+
+mod calls;
+mod connection;
+mod guests;
+mod listener;
+mod peer;
+
+use std::sync::Arc;
+
+use tokio::net::UnixListener;
+use tracing::{debug, warn};
+
+use crate::inbox::Broker;
+use crate::sys::cgroup::CgroupRoot;
+pub(crate) use guests::Guests;
+pub(crate) use listener::{Lock, bind};
+use peer::Peer;
+
+/// What every connection needs.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) broker: Broker,
+    pub(crate) guests: Arc<Guests>,
+    /// Where sessions have their cgroups; without, nesting is told by descent.
+    pub(crate) cgroups: Option<Arc<CgroupRoot>>,
+    /// Size and number of inodes of a runtime directory.
+    pub(crate) runtime_limits: (u64, u64),
+}
+
+/// Takes connections for ever.
+pub(crate) async fn serve(listener: UnixListener, service: Service) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: those who are connected will free some.
+                warn!(%error, "cannot accept a connection on the broker's socket");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        match Peer::of(&stream) {
+            Ok(peer) => {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let uid = peer.uid;
+                    if let Err(error) = connection::serve(stream, peer, service).await {
+                        debug!(%uid, %error, "connection ended");
+                    }
+                });
+            }
+            Err(error) => debug!(%error, "peer went away before it was known"),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What this machine has, and how much of it usherd may take.
+
+use std::fs;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Room for as many sessions as anybody will have: what systemd gives its services, too.
+const OPEN_FILES: u64 = 524_288;
+
+/// The limits on open descriptors, before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// What usherd may have now.
+    pub now: u64,
+    /// The soft limit that it was started with. Children want it back: programs that use select(2) break beyond 1024.
+    pub soft_before: u64,
+    /// The hard limit that it was started with.
+    pub hard_before: u64,
+}
+
+/// Raises the limit on open descriptors as far as is permitted.
+pub fn raise_open_files() -> OpenFiles {
+    let before = getrlimit(Resource::Nofile);
+    let hard = before.maximum.unwrap_or(u64::MAX);
+    let ceiling = fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok());
+    let wanted = OPEN_FILES.min(ceiling.unwrap_or(OPEN_FILES));
+    let raise = |to: u64| {
+        let limit = Rlimit { current: Some(to), maximum: Some(to.max(hard)) };
+        setrlimit(Resource::Nofile, limit).is_ok()
+    };
+    if !raise(wanted.max(before.current.unwrap_or(u64::MAX).min(hard))) {
+        raise(hard.min(wanted));
+    }
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    OpenFiles { now, soft_before: before.current.unwrap_or(u64::MAX), hard_before: hard }
+}
+
+/// The memory that this machine, or the container that it is, may use, in bytes.
+pub fn memory_total() -> u64 {
+    let info = rustix::system::sysinfo();
+    let installed = (info.totalram as u64).saturating_mul(u64::from(info.mem_unit));
+    let limit =
+        fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    limit.map_or(installed, |limit: u64| limit.min(installed))
+}
+
+/// The size of a page of memory, in bytes.
+pub fn page_size() -> u64 {
+    rustix::param::page_size() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_memory_in_pages() {
+        assert!(page_size().is_power_of_two() && page_size() >= 4096);
+        assert!(memory_total() > page_size());
+    }
+
+    #[test]
+    fn descriptors_are_raised_to_the_hard_limit_at_least() {
+        let files = raise_open_files();
+        assert!(files.now >= files.soft_before, "{files:?}");
+        assert!(files.now >= files.hard_before.min(OPEN_FILES), "{files:?}");
+    }
+}

@@ -1,0 +1,20 @@
+//! The kernel and the system's files, one subject a file: thin, and nothing in here decides.
+
+pub mod accounts;
+pub mod cgroup;
+pub mod clock;
+mod error;
+pub mod exit_watch;
+pub mod idle;
+pub mod ipc;
+pub mod limits;
+pub mod linger;
+pub mod mount;
+pub mod pidfd;
+mod raw;
+mod readiness;
+pub mod scope_watch;
+pub mod vt;
+
+pub use error::{Context, Result, SysError};
+pub use readiness::Readiness;

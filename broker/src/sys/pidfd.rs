@@ -1,0 +1,219 @@
+//! Processes by pidfd: who they are, whether they still are, signalling them; and what /proc says about them.
+
+use std::fs;
+use std::iter;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::process::{Pid, PidfdFlags};
+use usher_protocol::ids::{LeaderPid, VtNr};
+
+use super::{Context, Result, SysError, raw};
+
+/// A pidfd for the process that has this number now.
+///
+/// # Errors
+/// [`SysError::is_gone`] if there is no such process.
+pub fn open(pid: u32) -> Result<OwnedFd> {
+    let raw = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(rustix::io::Errno::SRCH);
+    raw.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty())).context("open process", pid)
+}
+
+/// The process that has this number now, with its start time: the name that stays true.
+///
+/// # Errors
+/// [`SysError::is_gone`] if there is no such process.
+pub fn leader_of(pid: u32) -> Result<LeaderPid> {
+    Ok(LeaderPid { pid, start: stat(pid)?.start })
+}
+
+/// A pidfd for exactly this process. `None` if it is gone, whoever has its number now.
+pub fn alive(leader: LeaderPid) -> Option<OwnedFd> {
+    let fd = open(leader.pid).ok()?;
+    // Read after the pidfd was opened: if the start time is right now, the pidfd is of that process, too.
+    let stat = stat(leader.pid).ok()?;
+    (stat.start == leader.start && !stat.is_dead()).then_some(fd)
+}
+
+/// Sends a signal by number, 1 to 64.
+///
+/// # Errors
+/// [`SysError::is_gone`] if the process is gone; a number that is no signal.
+pub fn signal(fd: impl AsFd, number: i32) -> Result<()> {
+    let signal = raw::signal(number).ok_or(rustix::io::Errno::INVAL);
+    signal.and_then(|signal| rustix::process::pidfd_send_signal(fd, signal)).context("send signal", number)
+}
+
+/// The number of the process that a pidfd is for, in this pid namespace. `None` if it has been reaped or is not to be
+/// seen from here.
+///
+/// # Errors
+/// The descriptor is no pidfd.
+pub fn pid_of(fd: impl AsFd) -> Result<Option<u32>> {
+    let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
+    let text = fs::read_to_string(&path).context("read", &path)?;
+    let pid = text.lines().find_map(|line| line.strip_prefix("Pid:"));
+    let pid = pid.ok_or_else(|| SysError::other("use as pidfd", &path, "it is something else"))?;
+    Ok(pid.trim().parse().ok().filter(|&pid| pid > 0))
+}
+
+/// Whether the process has exited: its pidfd is readable then, pidfd_open(2).
+pub fn has_exited(fd: impl AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    // What cannot be asked is not there any more.
+    poll(&mut fds, Some(&now)).map_or(true, |ready| ready > 0)
+}
+
+/// The virtual terminal that the process is controlled by, if its controlling terminal is one.
+pub fn controlling_vt(pid: u32) -> Option<VtNr> {
+    stat(pid).ok()?.vt()
+}
+
+/// The process's ancestors, the parent first, PID 1 last. Ends where a process has gone meanwhile.
+pub fn parents(pid: u32) -> impl Iterator<Item = LeaderPid> {
+    /// No real process sits as deep as this; a chain that does is changing while it is being read.
+    const LIMIT: usize = 1024;
+    let parent = |pid: u32| stat(pid).ok().map(|stat| stat.parent).filter(|&parent| parent > 0);
+    iter::successors(parent(pid), move |&pid| parent(pid)).take(LIMIT).map_while(|pid| leader_of(pid).ok())
+}
+
+/// The audit session that the process belongs to, if any.
+pub fn audit_session(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/sessionid")).ok()?;
+    text.trim().parse().ok().filter(|&id| id != u32::MAX)
+}
+
+/// What is wanted of /proc/PID/stat (proc_pid_stat(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    state: char,
+    parent: u32,
+    tty: u32,
+    start: u64,
+}
+
+impl Stat {
+    fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X' | 'x')
+    }
+
+    fn vt(&self) -> Option<VtNr> {
+        // The kernel's encoding of device numbers in 32 bits: 12 bits of major amid 20 of minor.
+        let (major, minor) = (self.tty >> 8 & 0xfff, self.tty & 0xff | self.tty >> 12 & 0xf_ff00);
+        if major == 4 { VtNr::try_from(minor).ok() } else { None }
+    }
+}
+
+fn stat(pid: u32) -> Result<Stat> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read(&path).context("read", &path)?;
+    parse_stat(&text).ok_or_else(|| SysError::other("understand", &path, "unknown format"))
+}
+
+/// The command name stands in parentheses and may hold anything, parentheses and line ends included; it ends at the
+/// last closing one.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let end = text.iter().rposition(|&b| b == b')')?;
+    let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    // Counted from 0 after the name: 0 is field 3 of the manual page.
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let tty: i32 = fields.nth(2)?.parse().ok()?;
+    let start = fields.nth(14)?.parse().ok()?;
+    Some(Stat { state, parent, tty: tty.cast_unsigned(), start })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rustix::event::{PollFd, PollFlags, poll};
+    use std::process::{Child, Command, Stdio, id};
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap()
+    }
+
+    #[test]
+    fn a_process_is_known_until_it_is_gone() {
+        let mut child = sleeper();
+        let leader = leader_of(child.id()).unwrap();
+        let fd = alive(leader).unwrap();
+        assert_eq!(pid_of(&fd).unwrap(), Some(child.id()));
+        assert!(
+            alive(LeaderPid { start: leader.start + 1, ..leader }).is_none(),
+            "another start, another process"
+        );
+
+        signal(&fd, 15).unwrap();
+        poll(&mut [PollFd::new(&fd, PollFlags::IN)], None).unwrap();
+        assert!(alive(leader).is_none(), "a zombie is not alive");
+        child.wait().unwrap();
+        assert!(alive(leader).is_none());
+        assert_eq!(pid_of(&fd).unwrap(), None);
+        assert!(signal(&fd, 15).unwrap_err().is_gone());
+        assert!(open(leader.pid).unwrap_err().is_gone());
+    }
+
+    #[test]
+    fn any_signal_can_be_sent_but_no_other_number() {
+        let mut child = sleeper();
+        let fd = open(child.id()).unwrap();
+        for bad in [0, -1, 32, 33, 65, i32::MAX] {
+            assert!(signal(&fd, bad).is_err(), "{bad}");
+        }
+        signal(&fd, 34 + 3).unwrap();
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(child.wait().unwrap().signal(), Some(37));
+    }
+
+    #[test]
+    fn a_file_is_no_pidfd() {
+        assert!(pid_of(fs::File::open("/dev/null").unwrap()).is_err());
+    }
+
+    #[test]
+    fn ancestors_end_at_pid_1() {
+        let mut child = sleeper();
+        let chain: Vec<_> = parents(child.id()).map(|parent| parent.pid).collect();
+        assert_eq!(chain.first(), Some(&id()));
+        assert!(chain.last().is_none_or(|&last| last == 1), "{chain:?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn numbers_that_are_no_process() {
+        for pid in [0, u32::MAX, i32::MAX.cast_unsigned()] {
+            assert!(open(pid).unwrap_err().is_gone(), "{pid}");
+            assert_eq!(parents(pid).count(), 0);
+        }
+    }
+
+    #[test]
+    fn stat_lines() {
+        let rest = "S 7 8 9 1025 11 12 13 14 15 16 17 18 19 20 21 22 23 24 4242 26";
+        let expected = Stat { state: 'S', parent: 7, tty: 1025, start: 4242 };
+        for comm in ["sh", "a) S 1 2 (b", "((((", ") ) )", "new\nline"] {
+            let line = format!("5 ({comm}) {rest}");
+            assert_eq!(parse_stat(line.as_bytes()), Some(expected), "{comm}");
+        }
+        assert_eq!(parse_stat(b"5 (\xff\xfe) S 7"), None);
+        assert_eq!(expected.vt().map(VtNr::get), Some(1));
+        for (tty, vt) in
+            [(0, None), (4 << 8, None), ((4 << 8) | 63, Some(63)), ((4 << 8) | 64, None), (34816, None)]
+        {
+            assert_eq!(Stat { tty, ..expected }.vt().map(VtNr::get), vt, "{tty}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_stat_is_too_strange(bytes in any::<Vec<u8>>(), line in "[0-9]{1,3} \\(.{0,9}\\)( -?[0-9]{1,20}){0,30}") {
+            parse_stat(&bytes);
+            parse_stat(line.as_bytes());
+        }
+    }
+}

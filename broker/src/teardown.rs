@@ -1,0 +1,64 @@
+//! What a user leaves behind: runtime directory, slice, IPC objects.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use usher_model::Reaped;
+use usher_model::record::RuntimeKind;
+use usher_protocol::ids::Uid;
+
+use crate::sys::cgroup::CgroupRoot;
+use crate::sys::ipc;
+use crate::sys::mount::{self, Removed};
+
+/// How long removing the contents of a plain runtime directory may take.
+const CONTENTS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Removes it all; goes on after a failure, and reports everything that is left.
+pub(crate) async fn run(
+    uid: Uid,
+    gid: u32,
+    runtime: Option<RuntimeKind>,
+    remove_ipc: bool,
+    cgroups: Option<Arc<CgroupRoot>>,
+) -> Result<(), String> {
+    let mut problems = Vec::new();
+    if let Some(kind) = runtime
+        && let Err(error) = remove_runtime_dir(uid, gid, kind).await
+    {
+        problems.push(error);
+    }
+    let rest = move || {
+        let mut problems = Vec::new();
+        if remove_ipc && let Err(error) = ipc::remove_ipc(uid) {
+            problems.push(error.to_string());
+        }
+        match cgroups.map(|cgroups| cgroups.remove_slice(uid)) {
+            Some(Err(error)) => problems.push(error.to_string()),
+            Some(Ok(Reaped::Busy)) => problems.push(format!("processes are left in {}", uid.slice())),
+            Some(Ok(Reaped::Gone)) | None => {}
+        }
+        problems
+    };
+    match tokio::task::spawn_blocking(rest).await {
+        Ok(more) => problems.extend(more),
+        Err(error) => problems.push(error.to_string()),
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+}
+
+async fn remove_runtime_dir(uid: Uid, gid: u32, kind: RuntimeKind) -> Result<(), String> {
+    let removed = tokio::task::spawn_blocking(move || mount::remove(uid, kind)).await;
+    let mut removed = removed.map_err(|error| error.to_string())?;
+    if let (Ok(Removed::NeedsUserCleanup), RuntimeKind::Plain) = (&removed, kind) {
+        // Never as root in a user's directory: what is in there is removed as the user.
+        removed = mount::remove_as_user(uid, gid, CONTENTS_TIMEOUT).await;
+    }
+    match removed.map_err(|error| error.to_string())? {
+        Removed::Gone | Removed::LeftAlone => Ok(()),
+        Removed::NeedsUserCleanup => {
+            let path = uid.runtime_path();
+            Err(format!("{path} stays, because it is not empty: look at what is in it and remove it"))
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Runtime directories against the real kernel. Needs root and a mount namespace of one's own.
+
+#[allow(dead_code)] // each test program uses a part of it
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{require_root, uid};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use usher_broker::sys::mount::{Problem, Removed, create, inspect, present, remove};
+use usher_model::record::RuntimeKind;
+use usher_protocol::ids::Uid;
+
+const SIZE: u64 = 1 << 20;
+const GID: u32 = 4242;
+
+fn make(uid: Uid) -> Result<RuntimeKind, Problem> {
+    create(uid, GID, SIZE, 100)
+}
+
+fn path(uid: Uid) -> PathBuf {
+    uid.runtime_path().into()
+}
+
+/// The line of the mount table, if the user's directory has one.
+fn table_line(uid: Uid) -> Option<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    table.lines().find(|line| line.split(' ').nth(4) == path(uid).to_str()).map(str::to_owned)
+}
+
+fn mounts(uid: Uid) -> usize {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    table.lines().filter(|line| line.split(' ').nth(4) == path(uid).to_str()).count()
+}
+
+fn foreign_mount(uid: Uid, options: &str) {
+    fs::create_dir_all(path(uid)).unwrap();
+    let options = std::ffi::CString::new(options).unwrap();
+    mount("somebody", path(uid), "tmpfs", MountFlags::empty(), Some(&*options)).unwrap();
+}
+
+#[test]
+fn a_directory_is_mounted_whole_and_removed_whole() {
+    require_root();
+    let uid = uid(101);
+    assert_eq!(inspect(uid).unwrap(), None);
+    assert_eq!(present(uid, None).unwrap(), None);
+    assert_eq!(make(uid).unwrap(), RuntimeKind::Mount);
+
+    let status = fs::metadata(path(uid)).unwrap();
+    assert_eq!((status.uid(), status.gid(), status.mode() & 0o7777), (uid.get(), GID, 0o700));
+    let line = table_line(uid).unwrap();
+    for wanted in ["nosuid", "nodev", "shared:", " - tmpfs tmpfs ", "mode=700", "size=1024k", "nr_inodes=100"]
+    {
+        assert!(line.contains(wanted), "{wanted} is missing in {line}");
+    }
+    assert!(!line.contains("noexec"), "{line}");
+    assert!(inspect(uid).unwrap().unwrap().ours);
+    assert_eq!(present(uid, None).unwrap(), Some(RuntimeKind::Mount));
+
+    fs::set_permissions(path(uid), fs::Permissions::from_mode(0o755)).unwrap();
+    let id = inspect(uid).unwrap().unwrap().mount_id;
+    assert_eq!(make(uid).unwrap(), RuntimeKind::Mount, "its owner may change its mode");
+    assert_eq!((inspect(uid).unwrap().unwrap().mount_id, mounts(uid)), (id, 1), "nothing stacked");
+
+    fs::create_dir(path(uid).join("fuse")).unwrap();
+    mount("x", path(uid).join("fuse"), "tmpfs", MountFlags::empty(), None).unwrap();
+    let held = fs::File::create(path(uid).join("held")).unwrap();
+    assert_eq!(
+        remove(uid, RuntimeKind::Mount).unwrap(),
+        Removed::Gone,
+        "even with mounts and open files in it"
+    );
+    assert!(!path(uid).exists());
+    assert_eq!(remove(uid, RuntimeKind::Mount).unwrap(), Removed::Gone);
+    drop(held);
+}
+
+#[test]
+fn somebody_else_s_mount_is_used_if_it_is_fit_and_never_touched() {
+    require_root();
+    let uid = uid(102);
+    foreign_mount(uid, &format!("mode=0700,uid={uid},gid={GID}"));
+    assert_eq!(make(uid).unwrap(), RuntimeKind::Adopted);
+    assert_eq!(make(uid).unwrap(), RuntimeKind::Adopted);
+    assert_eq!(present(uid, Some(RuntimeKind::Adopted)).unwrap(), Some(RuntimeKind::Adopted));
+    assert_eq!(remove(uid, RuntimeKind::Adopted).unwrap(), Removed::LeftAlone);
+    assert_eq!(mounts(uid), 1);
+    unmount(path(uid), UnmountFlags::empty()).unwrap();
+    assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::Gone);
+}
+
+#[test]
+fn a_mount_that_is_not_fit_is_refused_with_a_way_out() {
+    require_root();
+    for (number, options, told) in
+        [(103, "mode=0700,uid=0", "uid 0"), (104, "mode=0755,uid=3999000104", "mode 0755")]
+    {
+        let uid = uid(number);
+        foreign_mount(uid, options);
+        let problem = make(uid).unwrap_err();
+        assert!(matches!(problem, Problem::ForeignMount { .. }), "{problem}");
+        let text = problem.to_string();
+        for wanted in [&uid.runtime_path(), told, "tmpfs", "umount"] {
+            assert!(text.contains(wanted), "{wanted} is missing in: {text}");
+        }
+        assert_eq!(mounts(uid), 1, "nothing stacked");
+        unmount(path(uid), UnmountFlags::empty()).unwrap();
+        assert_eq!(make(uid).unwrap(), RuntimeKind::Mount, "the way out works");
+        assert_eq!(remove(uid, RuntimeKind::Mount).unwrap(), Removed::Gone);
+    }
+}
+
+#[test]
+fn links_and_files_are_refused() {
+    require_root();
+    let uid = uid(105);
+    fs::create_dir_all("/run/user").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path(), path(uid)).unwrap();
+    let problem = make(uid).unwrap_err().to_string();
+    assert!(problem.contains("a symbolic link"), "{problem}");
+    assert!(remove(uid, RuntimeKind::Mount).is_err());
+    assert_eq!(fs::metadata(elsewhere.path()).unwrap().uid(), 0, "nothing happened at the other end");
+    fs::remove_file(path(uid)).unwrap();
+    fs::write(path(uid), "x").unwrap();
+    let problem = make(uid).unwrap_err().to_string();
+    assert!(problem.contains("a file"), "{problem}");
+    fs::remove_file(path(uid)).unwrap();
+}
+
+#[test]
+fn nobody_sees_a_half_made_directory() {
+    require_root();
+    let uid = uid(106);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let observer = scope.spawn(|| {
+            let mut seen = 0;
+            while !done.load(Ordering::Relaxed) {
+                let Ok(status) = fs::symlink_metadata(path(uid)) else { continue };
+                let owner = (status.uid(), status.gid(), status.mode() & 0o7777);
+                // Until it is the user's, nobody but root can do anything with it.
+                assert!([(0, 0, 0o700), (uid.get(), GID, 0o700)].contains(&owner), "{owner:?}");
+                seen += 1;
+            }
+            seen
+        });
+        for _ in 0..300 {
+            assert_eq!(make(uid).unwrap(), RuntimeKind::Mount);
+            assert_eq!(remove(uid, RuntimeKind::Mount).unwrap(), Removed::Gone);
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(observer.join().unwrap() > 0);
+    });
+}
+
+/// Runs something in a thread that may not mount, as in a container.
+fn without_mounting<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let mut sets = capabilities(None).unwrap();
+            sets.effective.remove(CapabilitySet::SYS_ADMIN);
+            sets.permitted.remove(CapabilitySet::SYS_ADMIN);
+            sets.inheritable.remove(CapabilitySet::SYS_ADMIN);
+            set_capabilities(None, sets).unwrap();
+            work()
+        });
+        thread.join().unwrap()
+    })
+}
+
+#[test]
+fn where_mounting_is_not_permitted_a_plain_directory_will_do() {
+    require_root();
+    let uid = uid(107);
+    without_mounting(|| {
+        assert_eq!(make(uid).unwrap(), RuntimeKind::Plain);
+        let status = fs::metadata(path(uid)).unwrap();
+        assert_eq!((status.uid(), status.gid(), status.mode() & 0o7777), (uid.get(), GID, 0o700));
+        fs::write(path(uid).join("mine"), "x").unwrap();
+        assert_eq!(make(uid).unwrap(), RuntimeKind::Plain, "found again");
+        assert_eq!(present(uid, None).unwrap(), Some(RuntimeKind::Plain));
+        assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::NeedsUserCleanup);
+        fs::remove_file(path(uid).join("mine")).unwrap();
+        assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::Gone);
+    });
+}
+
+#[test]
+fn a_plain_directory_with_somebody_else_s_things_in_it_is_refused() {
+    require_root();
+    let uid = uid(108);
+    fs::create_dir_all(path(uid)).unwrap();
+    without_mounting(|| {
+        fs::write(path(uid).join("root-s"), "x").unwrap();
+        let problem = make(uid).unwrap_err();
+        assert!(matches!(problem, Problem::Occupied { owner: 0, .. }), "{problem}");
+        fs::remove_file(path(uid).join("root-s")).unwrap();
+        assert_eq!(make(uid).unwrap(), RuntimeKind::Plain, "empty and root's: nobody misses it");
+        chown(path(uid), Some(1), None).unwrap();
+        assert!(matches!(make(uid), Err(Problem::Occupied { owner: 1, .. })));
+    });
+    fs::remove_dir(path(uid)).unwrap();
+}

@@ -1,0 +1,146 @@
+//! The blocks of session-status and user-status (contract/loginctl.md section 3), without the process tree.
+
+use usher_protocol::messages::{SessionView, UserView};
+use usher_protocol::session::ManagerState;
+
+use crate::clock::Now;
+use crate::render::rows::yes_no;
+use crate::render::{text, time};
+
+/// A title and labelled lines.
+#[derive(Debug, Default)]
+pub struct Block {
+    title: String,
+    lines: Vec<(&'static str, String)>,
+    /// How wide the labels are at least.
+    at_least: usize,
+}
+
+impl Block {
+    fn line(mut self, label: &'static str, value: impl Into<String>) -> Self {
+        self.lines.push((label, value.into()));
+        self
+    }
+
+    fn unless_empty(self, label: &'static str, value: impl Into<String>) -> Self {
+        let value = value.into();
+        if value.is_empty() { self } else { self.line(label, value) }
+    }
+
+    fn label_width(&self) -> usize {
+        let longest = self.lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+        longest.max(self.at_least)
+    }
+
+    /// The column in which values begin: where a tree below the last one hangs.
+    pub fn indent(&self) -> usize {
+        self.label_width() + 2
+    }
+
+    /// The block as text.
+    pub fn to_text(&self) -> String {
+        let wide = self.label_width();
+        let mut out = String::new();
+        text::push_line(&mut out, &text::escape(&self.title));
+        for (label, value) in &self.lines {
+            text::push_line(&mut out, &format!("{label:>wide$}: {}", text::escape(value)));
+        }
+        out
+    }
+}
+
+/// A session's block. `leader` is the name of the leading process, where it could be found out.
+pub fn session(view: &SessionView, leader: Option<&str>, now: &Now) -> Block {
+    let block = Block {
+        title: format!("{} - {} ({})", view.id, view.user, view.uid),
+        // So that trees of several sessions hang in the same column.
+        at_least: if view.scope.is_some() { "Display".len() } else { 0 },
+        ..Block::default()
+    };
+    block
+        .unless_empty("Since", since(view.timestamp, view.timestamp_monotonic, now))
+        .line("State", view.state.as_str())
+        .unless_empty("Leader", leader_text(view.leader, leader))
+        .unless_empty("Seat", seat(view))
+        .unless_empty("TTY", &view.tty)
+        .unless_empty("Display", &view.display)
+        .line("Remote", remote(view))
+        .unless_empty("Service", &view.service)
+        .line("Type", view.kind.as_str())
+        .line("Class", view.class.as_str())
+        .unless_empty("Desktop", &view.desktop)
+        .line("Idle", idle(view, now))
+        .unless_empty("Unit", view.scope.clone().unwrap_or_default())
+}
+
+/// A user's block. Two lines are usher's own and appear only when there is something to say.
+pub fn user(view: &UserView, now: &Now) -> Block {
+    use ManagerState::{Failed, Restarting, Starting};
+    let block = Block {
+        title: format!("{} ({})", view.name, view.uid),
+        at_least: "Sessions".len(),
+        ..Block::default()
+    };
+    let manager = match view.manager {
+        Starting | Restarting | Failed => view.manager.as_str(),
+        _ => "",
+    };
+    block
+        .unless_empty("Since", since(view.timestamp, view.timestamp_monotonic, now))
+        .line("State", view.state.as_str())
+        .unless_empty("Manager", manager)
+        .unless_empty("Notice", &view.notice)
+        .unless_empty("Sessions", sessions(view))
+        .line("Linger", yes_no(view.linger))
+        .unless_empty("Unit", &view.slice)
+}
+
+fn since(realtime: u64, monotonic: u64, now: &Now) -> String {
+    match time::timestamp(realtime, &now.zone) {
+        stamp if stamp.is_empty() => stamp,
+        stamp => format!("{stamp}; {}", time::age(monotonic, now.monotonic)),
+    }
+}
+
+fn leader_text(pid: u32, name: Option<&str>) -> String {
+    match (pid, name) {
+        (0, _) => String::new(),
+        (pid, Some(name)) => format!("{pid} ({name})"),
+        (pid, None) => pid.to_string(),
+    }
+}
+
+fn seat(view: &SessionView) -> String {
+    match (&view.seat, view.vtnr) {
+        (Some(seat), Some(vt)) => format!("{seat}; vc{vt}"),
+        (Some(seat), None) => seat.to_string(),
+        (None, _) => String::new(),
+    }
+}
+
+fn remote(view: &SessionView) -> String {
+    match (view.remote_user.as_str(), view.remote_host.as_str()) {
+        ("", "") => yes_no(view.remote).to_owned(),
+        ("", host) => host.to_owned(),
+        (user, "") => format!("user {user}"),
+        (user, host) => format!("{user}@{host}"),
+    }
+}
+
+fn idle(view: &SessionView, now: &Now) -> String {
+    match time::timestamp(view.idle_since, &now.zone) {
+        stamp if view.idle_hint && !stamp.is_empty() => {
+            format!("yes since {stamp} ({})", time::age(view.idle_since_monotonic, now.monotonic))
+        }
+        _ => yes_no(view.idle_hint).to_owned(),
+    }
+}
+
+/// The sessions, the one that stands for the user with a star.
+fn sessions(view: &UserView) -> String {
+    let marked = view.sessions.iter().map(|id| {
+        let star = if view.display.as_ref() == Some(id) { "*" } else { "" };
+        format!("{star}{id}")
+    });
+    marked.collect::<Vec<_>>().join(" ")
+}

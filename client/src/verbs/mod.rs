@@ -1,0 +1,95 @@
+//! The verbs, a file a group. Each one asks the broker and adds what it has to show to the output.
+
+mod end;
+mod linger;
+mod list;
+mod show;
+mod status;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use usher_protocol::ids::SessionId;
+use usher_protocol::messages::{SessionView, UserSelector, UserView};
+
+use crate::accounts;
+use crate::broker::{self, Broker};
+use crate::cli::{JsonMode, Options, Verb};
+use crate::clock::Now;
+use crate::render::json;
+use crate::terminal;
+
+/// What every verb has at hand.
+#[derive(Debug)]
+struct Context<'a> {
+    options: &'a Options,
+    broker: Broker,
+    now: Now,
+    out: &'a mut String,
+}
+
+/// Carries out a verb. What it had to show before it failed is in the output, too.
+///
+/// # Errors
+/// With the text to show: operation, object and cause.
+pub fn run(options: &Options, verb: Verb, out: &mut String) -> anyhow::Result<()> {
+    let broker = Broker::connect(&options.socket)?;
+    let context = &mut Context { options, broker, now: Now::read(), out };
+    match verb {
+        Verb::ListSessions => list::sessions(context),
+        Verb::ListUsers => list::users(context),
+        Verb::SessionStatus { sessions } => status::sessions(context, &sessions),
+        Verb::UserStatus { users } => status::users(context, &users),
+        Verb::ShowSession { sessions } => show::sessions(context, &sessions),
+        Verb::ShowUser { users } => show::users(context, &users),
+        Verb::EnableLinger { users } => linger::set(context, &users, true),
+        Verb::DisableLinger { users } => linger::set(context, &users, false),
+        Verb::TerminateSession { sessions } => end::terminate_sessions(context, &sessions),
+        Verb::TerminateUser { users } => end::terminate_users(context, &users),
+        Verb::KillSession { sessions } => end::kill_sessions(context, &sessions),
+        Verb::KillUser { users } => end::kill_users(context, &users),
+        Verb::Help => Ok(()),
+    }
+}
+
+impl Context<'_> {
+    /// Whether JSON is wanted, and if so, whether indented.
+    fn json(&self) -> Option<bool> {
+        match self.options.json {
+            _ if self.options.json_auto => Some(terminal::is_terminal()),
+            JsonMode::Pretty => Some(true),
+            JsonMode::Short => Some(false),
+            JsonMode::Off => None,
+        }
+    }
+
+    fn print_json<T: Serialize + ?Sized>(&mut self, value: &T, pretty: bool) -> anyhow::Result<()> {
+        self.out.push_str(&json::to_text(value, pretty)?);
+        Ok(())
+    }
+
+    /// A blank line between two objects' texts.
+    fn separate(&mut self, index: usize) {
+        if index > 0 {
+            self.out.push('\n');
+        }
+    }
+
+    /// A session for looking at.
+    fn session(&mut self, word: &str) -> anyhow::Result<SessionView> {
+        self.broker.session(word).with_context(|| format!("Failed to get path for session '{word}'"))
+    }
+
+    /// A user for looking at; nobody named is the caller.
+    fn user(&mut self, word: Option<&str>) -> anyhow::Result<UserView> {
+        let uid = word.map(accounts::resolve).transpose()?;
+        self.broker.user(UserSelector { uid }).context("Failed to get user")
+    }
+
+    /// A session for acting on. `self`, `auto` and the empty word are looked up first: actions take ids only.
+    fn session_id(&mut self, word: &str) -> anyhow::Result<SessionId> {
+        match word {
+            "" | "self" | "auto" => Ok(self.broker.session(word)?.id),
+            _ => Ok(broker::known_form(word)?),
+        }
+    }
+}

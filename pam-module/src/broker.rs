@@ -1,0 +1,223 @@
+//! The conversation with usherd, in phases, each within its budget.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use usher_protocol::SOCKET_PATH;
+use usher_protocol::blocking::{CallError, Connection};
+use usher_protocol::ids::SessionId;
+use usher_protocol::messages::{
+    Call, Nothing, OpenPhase, OpenSessionReply, Refusal, SessionArg, SessionRequest,
+};
+
+/// The longest reply worth reading: one session, and one line of notice.
+const REPLY_LIMIT: usize = 64 * 1024;
+
+/// Where usherd is, and how long it may take. Only the tests have another one than the default.
+#[derive(Debug, Clone)]
+pub(crate) struct Broker {
+    pub(crate) socket: PathBuf,
+    /// For a session and its runtime directory.
+    pub(crate) registration: Duration,
+    /// For a broker that died in the middle of registering to come back, within `registration`.
+    pub(crate) comeback: Duration,
+    /// Between two looks whether it has.
+    pub(crate) pause: Duration,
+    /// The longest wait for a user manager, whatever usherd asks for.
+    pub(crate) settling_max: Duration,
+    /// On top of what usherd asks for: its answer needs a moment to arrive.
+    pub(crate) settling_slack: Duration,
+    /// For closing a session.
+    pub(crate) closing: Duration,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self {
+            socket: SOCKET_PATH.into(),
+            registration: Duration::from_secs(5),
+            comeback: Duration::from_secs(2),
+            pause: Duration::from_millis(20),
+            settling_max: Duration::from_secs(120),
+            settling_slack: Duration::from_millis(250),
+            closing: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How far a conversation had come when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Connecting,
+    Registering,
+    WaitingForManager,
+    Closing,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "connecting to usherd",
+            Self::Registering => "registering the session with usherd",
+            Self::WaitingForManager => "waiting for usherd to start the user manager",
+            Self::Closing => "closing the session with usherd",
+        })
+    }
+}
+
+/// A conversation that failed.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) phase: Phase,
+    pub(crate) cause: CallError,
+}
+
+impl Trouble {
+    /// What the administrator can do about it.
+    pub(crate) fn advice(&self) -> &'static str {
+        match (&self.cause, self.phase) {
+            (CallError::Absent(_), _) => "start usherd, or take pam_usher.so out of /etc/pam.d",
+            (CallError::Nonsense(_), _) => "are usherd and pam_usher.so of the same version?",
+            (CallError::TimedOut(_), Phase::WaitingForManager) => {
+                "see 'usherctl user-status' and the user manager's log"
+            }
+            (CallError::TimedOut(_), _) => {
+                "usherd hangs: see its log and restart it, no session will be lost"
+            }
+            (CallError::Lost(_), _) => "usherd has stopped or closed the connection: see its log",
+            (CallError::Refused(_), _) => "see usherd's log",
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed: {}", self.phase, self.cause)
+    }
+}
+
+/// A registered login; what went wrong while waiting for the user manager takes nothing away from it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) reply: OpenSessionReply,
+    pub(crate) trouble: Option<Trouble>,
+}
+
+impl Broker {
+    /// Registers the calling process as a session's leader, and waits for the user manager for as long as usherd says
+    /// that it is worth it.
+    pub(crate) fn open_session(&self, request: SessionRequest) -> Result<Opened, Trouble> {
+        let deadline = Instant::now() + self.registration;
+        let (mut connection, reply, continues) = self.register(request, deadline)?;
+        let wait = Duration::from_micros(reply.wait_usec).min(self.settling_max);
+        if reply.phase == OpenPhase::Settled || !continues || reply.existing || wait.is_zero() {
+            return Ok(Opened { reply, trouble: None });
+        }
+        let settled = connection
+            .receive(Instant::now() + wait + self.settling_slack)
+            .and_then(|(settled, _)| checked(settled))
+            .and_then(|settled| same_session(&reply, settled));
+        Ok(match settled {
+            Ok(settled) => Opened { reply: settled, trouble: None },
+            Err(cause) => Opened { reply, trouble: Some(Trouble { phase: Phase::WaitingForManager, cause }) },
+        })
+    }
+
+    /// The first reply. A broker that dies before it has sent one is given a moment to come back: it restarts with
+    /// everything it had, and the login need not suffer.
+    fn register(
+        &self,
+        mut request: SessionRequest,
+        deadline: Instant,
+    ) -> Result<(Connection, OpenSessionReply, bool), Trouble> {
+        let mut lost: Option<(Instant, Trouble)> = None;
+        loop {
+            // The answer may have been lost, not the request: usherd is to look for the session first.
+            request.retry = lost.is_some();
+            let call = Call::OpenSession(Box::new(request.clone()));
+            let trouble = match self.try_to_register(&call, deadline) {
+                Ok(registered) => return Ok(registered),
+                Err(trouble) => trouble,
+            };
+            let now = Instant::now();
+            let give_up = lost.as_ref().map_or(now + self.comeback, |(until, _)| *until).min(deadline);
+            let restarting = match (&trouble.cause, trouble.phase) {
+                (CallError::Lost(_), Phase::Registering) => true,
+                (CallError::Absent(error), _) => lost.is_some() && is_gone(error),
+                _ => false,
+            };
+            if !restarting || now + self.pause >= give_up {
+                // That it went away in the middle says more than that it is still away.
+                return Err(match lost {
+                    Some((_, first)) if restarting => first,
+                    _ => trouble,
+                });
+            }
+            lost.get_or_insert((give_up, trouble));
+            std::thread::sleep(self.pause);
+        }
+    }
+
+    fn try_to_register(
+        &self,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<(Connection, OpenSessionReply, bool), Trouble> {
+        let failed = |phase| move |cause| Trouble { phase, cause };
+        let mut connection = self.connect(deadline).map_err(failed(Phase::Connecting))?;
+        // Without it (a kernel before 5.3, a full descriptor table) usherd goes by the socket's credentials.
+        let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).ok();
+        let fd = pidfd.as_ref().map(std::os::fd::AsFd::as_fd);
+        connection
+            .send(call, true, fd, deadline)
+            .and_then(|()| connection.receive(deadline))
+            .and_then(|(reply, continues)| Ok((checked(reply)?, continues)))
+            .map(|(reply, continues)| (connection, reply, continues))
+            .map_err(failed(Phase::Registering))
+    }
+
+    /// Says that a session's user has logged out.
+    pub(crate) fn close_session(&self, session: SessionId) -> Result<(), Trouble> {
+        let deadline = Instant::now() + self.closing;
+        let call = Call::CloseSession(SessionArg { session });
+        let mut connection =
+            self.connect(deadline).map_err(|cause| Trouble { phase: Phase::Connecting, cause })?;
+        match connection.call(&call, deadline) {
+            Ok(Nothing {}) | Err(CallError::Refused(Refusal::NoSuchSession { .. })) => Ok(()),
+            Err(cause) => Err(Trouble { phase: Phase::Closing, cause }),
+        }
+    }
+
+    fn connect(&self, deadline: Instant) -> Result<Connection, CallError> {
+        connect_to(&self.socket, deadline)
+    }
+}
+
+fn connect_to(socket: &Path, deadline: Instant) -> Result<Connection, CallError> {
+    Connection::connect(socket, deadline).map(|connection| connection.with_reply_limit(REPLY_LIMIT))
+}
+
+/// Whether nobody listens, as between a broker's death and its return.
+fn is_gone(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::CONNREFUSED))
+}
+
+/// A reply that contradicts itself is nonsense.
+fn checked(reply: OpenSessionReply) -> Result<OpenSessionReply, CallError> {
+    if reply.existing || reply.session.is_some() {
+        Ok(reply)
+    } else {
+        Err(CallError::Nonsense("neither a new session nor an existing one".to_owned()))
+    }
+}
+
+fn same_session(first: &OpenSessionReply, second: OpenSessionReply) -> Result<OpenSessionReply, CallError> {
+    if first.session == second.session && !second.existing {
+        Ok(second)
+    } else {
+        Err(CallError::Nonsense("the second reply is for another session than the first".to_owned()))
+    }
+}

@@ -1,0 +1,200 @@
+//! One varlink connection to usherd, blocking, every wait of it bounded by a deadline that the caller gives. For the
+//! PAM module and the command line: no threads, no signals (MSG_NOSIGNAL), close-on-exec.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, connect, recv, sendmsg, socket_with,
+};
+use serde::de::DeserializeOwned;
+
+use crate::messages::{Call, Refusal};
+use crate::wire::{Decoder, MAX_REPLY, Reply, Request, WireError, encode_request};
+
+/// What can go wrong with a call. Only [`CallError::Refused`] is the broker's own answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nobody listens: the broker is not running.
+    #[error("usherd is not running ({0})")]
+    Absent(io::Error),
+    /// The deadline has passed.
+    #[error("usherd did not answer in time ({0})")]
+    TimedOut(&'static str),
+    /// The connection broke.
+    #[error("connection to usherd lost: {0}")]
+    Lost(io::Error),
+    /// The answer is not varlink, or not what was asked for.
+    #[error("usherd answered nonsense: {0}")]
+    Nonsense(String),
+    /// The broker said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl From<WireError> for CallError {
+    fn from(error: WireError) -> Self {
+        Self::Nonsense(error.to_string())
+    }
+}
+
+/// A connection to the broker.
+#[derive(Debug)]
+pub struct Connection {
+    socket: OwnedFd,
+    decoder: Decoder,
+}
+
+impl Connection {
+    /// Connects to the broker's socket. A dead or absent socket fails at once; a full one is waited for.
+    ///
+    /// # Errors
+    /// [`CallError::Absent`], [`CallError::TimedOut`] or [`CallError::Lost`].
+    pub fn connect(path: &Path, deadline: Instant) -> Result<Self, CallError> {
+        let lost = |e: Errno| CallError::Lost(e.into());
+        let address = SocketAddrUnix::new(path).map_err(lost)?;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(lost)?;
+        loop {
+            match connect(&socket, &address) {
+                Ok(()) => break,
+                Err(Errno::INTR) => {}
+                // unix(7): the backlog is full, and nothing tells when it will not be.
+                Err(Errno::AGAIN) => pause(deadline, "connecting")?,
+                Err(e) => return Err(CallError::Absent(e.into())),
+            }
+        }
+        Ok(Self { socket, decoder: Decoder::new(MAX_REPLY) })
+    }
+
+    /// The same connection, for a caller that knows how short its replies are: longer ones are nonsense.
+    #[must_use]
+    pub fn with_reply_limit(mut self, bytes: usize) -> Self {
+        self.decoder = Decoder::new(bytes);
+        self
+    }
+
+    /// Sends a request, with a descriptor beside it where the method wants one.
+    ///
+    /// # Errors
+    /// [`CallError::TimedOut`] or [`CallError::Lost`].
+    pub fn send(
+        &mut self,
+        call: &Call,
+        more: bool,
+        fd: Option<BorrowedFd<'_>>,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
+        let nonsense = |e: serde_json::Error| CallError::Nonsense(e.to_string());
+        let parameters = Some(call.parameters().map_err(nonsense)?);
+        let request = Request { method: call.method().to_owned(), parameters, more, oneway: false };
+        let frame = encode_request(&request).map_err(nonsense)?;
+        let mut rest = frame.as_slice();
+        // The descriptor travels with the first byte.
+        let mut fd = fd;
+        while !rest.is_empty() {
+            match self.send_some(rest, fd.as_ref()) {
+                Ok(sent) => {
+                    rest = rest.get(sent..).unwrap_or_default();
+                    fd = None;
+                }
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT, deadline, "sending the request")?,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(CallError::Lost(e.into())),
+            }
+        }
+        Ok(())
+    }
+
+    fn send_some(&self, bytes: &[u8], fd: Option<&BorrowedFd<'_>>) -> Result<usize, Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if let Some(fd) = fd {
+            ancillary.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(fd)));
+        }
+        sendmsg(&self.socket, &[io::IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)
+    }
+
+    /// The next reply, with whether another one follows.
+    ///
+    /// # Errors
+    /// Any [`CallError`]; [`CallError::Refused`] is the broker's answer.
+    pub fn receive<T: DeserializeOwned>(&mut self, deadline: Instant) -> Result<(T, bool), CallError> {
+        let frame = loop {
+            if let Some(frame) = self.decoder.next_frame()? {
+                break frame;
+            }
+            self.read_some(deadline)?;
+        };
+        let reply = Reply::from_frame(&frame)?;
+        let parameters = reply.result?;
+        let value = serde_json::from_str(parameters.get()).map_err(|e| CallError::Nonsense(e.to_string()))?;
+        Ok((value, reply.continues))
+    }
+
+    /// One request, one reply.
+    ///
+    /// # Errors
+    /// Any [`CallError`]; [`CallError::Refused`] is the broker's answer.
+    pub fn call<T: DeserializeOwned>(&mut self, call: &Call, deadline: Instant) -> Result<T, CallError> {
+        self.send(call, false, None, deadline)?;
+        self.receive(deadline).map(|(value, _)| value)
+    }
+
+    fn read_some(&mut self, deadline: Instant) -> Result<(), CallError> {
+        let mut buffer = [0_u8; 16 * 1024];
+        loop {
+            match recv(&self.socket, &mut buffer, RecvFlags::empty()) {
+                Ok((0, _)) => {
+                    return Err(CallError::Lost(io::ErrorKind::UnexpectedEof.into()));
+                }
+                Ok((count, _)) => {
+                    self.decoder.push(buffer.get(..count).unwrap_or_default());
+                    return Ok(());
+                }
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN, deadline, "waiting for the answer")?,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(CallError::Lost(e.into())),
+            }
+        }
+    }
+
+    fn wait(&self, flags: PollFlags, deadline: Instant, phase: &'static str) -> Result<(), CallError> {
+        let mut fds = [PollFd::new(&self.socket, flags)];
+        match poll(&mut fds, Some(&timeout(deadline, phase)?)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(e) => Err(CallError::Lost(e.into())),
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// What is left until the deadline, for poll(2).
+fn timeout(deadline: Instant, phase: &'static str) -> Result<Timespec, CallError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(CallError::TimedOut(phase));
+    }
+    Ok(Timespec {
+        tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    })
+}
+
+/// A short rest, never past the deadline.
+fn pause(deadline: Instant, phase: &'static str) -> Result<(), CallError> {
+    timeout(deadline, phase)?;
+    std::thread::sleep(Duration::from_millis(2));
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! What usherd, pam_usher.so and usherctl say to each other, and how it looks on the wire.
+//!
+//! * [`ids`]: the field's nouns as types. A value that has one of these types has been checked.
+//! * [`session`]: classes, types and states of sessions and users, and the rules that hang on them.
+//! * [`messages`]: the methods of `io.usher.Broker`: parameters, replies, errors.
+//! * [`wire`]: varlink's framing and envelopes, sans-IO: bytes in, frames out.
+//! * [`blocking`] (feature `blocking`): one connection with a deadline, over a Unix socket.
+//! * [`interface`]: the interface descriptions in varlink's own language, for introspection.
+//!
+//! Nothing here reads a clock, the environment or a file; only [`blocking`] makes system calls.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[cfg(feature = "blocking")]
+pub mod blocking;
+pub mod ids;
+pub mod interface;
+pub mod messages;
+pub mod session;
+pub mod wire;
+
+/// Where usherd listens. Mode 0666: every peer is identified by the kernel, not by the file's mode.
+pub const SOCKET_PATH: &str = "/run/usher/broker";

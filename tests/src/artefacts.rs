@@ -1,0 +1,76 @@
+//! Finds what was built, and says where a package would put it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::spec::Artefact;
+
+/// Programs of usher: file name in cargo's target directory, and path in the machine.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("usherd", "/usr/sbin/usherd"),
+    ("usher-user-manager", "/usr/lib/usher/usher-user-manager"),
+    ("usherctl", "/usr/bin/usherctl"),
+    ("usher-pam-load", "/usr/bin/usher-pam-load"),
+];
+/// Programs that a machine can do without: they are put in when they have been built.
+const OPTIONAL: [&str; 1] = ["usher-pam-load"];
+const MODULE: &str = "libpam_usher.so";
+
+/// The program that makes machines and enters them.
+pub(crate) fn sandbox_program() -> Result<PathBuf> {
+    built("usher-sandbox")
+}
+
+/// usher's programs, and with `module` the PAM module.
+pub(crate) fn usher(module: bool) -> Result<Vec<Artefact>> {
+    let mut artefacts = Vec::new();
+    for (name, target) in PROGRAMS {
+        match built(name) {
+            Ok(source) => artefacts.push(Artefact { source, target: target.into() }),
+            Err(_) if OPTIONAL.contains(&name) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if module {
+        artefacts.push(Artefact { source: built(MODULE)?, target: pam_module_dir()?.join("pam_usher.so") });
+    }
+    Ok(artefacts)
+}
+
+fn built(name: &str) -> Result<PathBuf> {
+    let dir = bin_dir()?;
+    let path = dir.join(name);
+    if !path.is_file() {
+        bail!(
+            "{} is not built; run `cargo xtask test`, which builds everything first \
+             (or `cargo build --workspace`, or set USHER_BIN_DIR to the directory that holds the programs)",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// `target/PROFILE`: the running program is in it, or in its `deps` directory when it is a test.
+fn bin_dir() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("USHER_BIN_DIR") {
+        return Ok(PathBuf::from(dir));
+    }
+    let exe = std::env::current_exe().context("find the running test program")?;
+    let dir = exe.parent().unwrap_or(Path::new("/"));
+    let in_deps = dir.file_name().is_some_and(|name| name == "deps" || name == "examples");
+    Ok(if in_deps { dir.parent().unwrap_or(dir) } else { dir }.to_path_buf())
+}
+
+/// The directory of PAM modules: `/usr/lib/TRIPLET/security` on Debian and Ubuntu, found by pam_unix.so, always there.
+fn pam_module_dir() -> Result<PathBuf> {
+    let lib = Path::new("/usr/lib");
+    let mut candidates = vec![lib.join("security")];
+    for entry in lib.read_dir().context("list /usr/lib")? {
+        candidates.push(entry.context("list /usr/lib")?.path().join("security"));
+    }
+    candidates
+        .into_iter()
+        .find(|dir| dir.join("pam_unix.so").exists())
+        .context("no pam_unix.so in /usr/lib/*/security: install the package libpam-modules")
+}

@@ -1,0 +1,141 @@
+//! How a machine may differ from the usual one.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+
+use super::Machine;
+use crate::spec::{File, Spec, User};
+use crate::{artefacts, keys};
+
+/// What to change before a machine boots; from [`Machine::builder`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    usher: bool,
+    module: bool,
+    users: Vec<User>,
+    pam_lines: Vec<(String, String)>,
+    files: Vec<File>,
+    cgroup_readonly: bool,
+    shared_mounts: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let builder = Self {
+            usher: true,
+            module: true,
+            users: Vec::new(),
+            pam_lines: Vec::new(),
+            files: Vec::new(),
+            cgroup_readonly: false,
+            shared_mounts: false,
+        };
+        builder.user("alice", 1001).user("bob", 1002)
+    }
+}
+
+impl Builder {
+    /// None of usher's programs, and no line of it in the PAM configuration.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.usher = false;
+        self.module = false;
+        self
+    }
+
+    /// usher's programs, but no PAM module.
+    #[must_use]
+    pub fn no_module(mut self) -> Self {
+        self.module = false;
+        self
+    }
+
+    /// One more user, besides alice (1001) and bob (1002).
+    #[must_use]
+    pub fn user(mut self, name: &str, uid: u32) -> Self {
+        self.users.push(User { name: name.to_owned(), uid });
+        self
+    }
+
+    /// Adds a line at the end of `/etc/pam.d/SERVICE`; a new service permits everybody.
+    #[must_use]
+    pub fn pam_line(mut self, service: &str, line: &str) -> Self {
+        self.pam_lines.push((service.to_owned(), line.to_owned()));
+        self
+    }
+
+    /// The text of `/etc/usher/usher.conf`.
+    #[must_use]
+    pub fn config(self, text: &str) -> Self {
+        self.file("/etc/usher/usher.conf", text, 0o644, 0)
+    }
+
+    /// A file of root, or of the user with that number.
+    #[must_use]
+    pub fn file(mut self, path: impl Into<PathBuf>, contents: &str, mode: u32, owner: u32) -> Self {
+        self.files.push(File { path: path.into(), contents: contents.to_owned(), mode, owner });
+        self
+    }
+
+    /// A unit of alice's or another user's `systemd --user`, in `~/.config/systemd/user`.
+    #[must_use]
+    pub fn user_unit(self, user: &str, unit: &str, text: &str) -> Self {
+        let owner = self.users.iter().find(|known| known.name == user).map_or(0, |known| known.uid);
+        self.file(format!("/home/{user}/.config/systemd/user/{unit}"), text, 0o644, owner)
+    }
+
+    /// `/sys/fs/cgroup` is mounted read-only, as in an unprivileged container.
+    #[must_use]
+    pub fn cgroup_readonly(mut self) -> Self {
+        self.cgroup_readonly = true;
+        self
+    }
+
+    /// `/` has shared propagation, as systemd makes it at boot; without this it is private, as the kernel makes it.
+    #[must_use]
+    pub fn shared_mounts(mut self) -> Self {
+        self.shared_mounts = true;
+        self
+    }
+
+    /// Makes the machine.
+    ///
+    /// # Panics
+    /// When it cannot be made; the message says which step failed and what to do.
+    pub fn boot(self) -> Machine {
+        self.try_boot().unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Makes the machine, or says which step failed and what to do.
+    pub fn try_boot(self) -> Result<Machine> {
+        let artefacts = if self.usher { artefacts::usher(self.module)? } else { Vec::new() };
+        Machine::start(&Spec {
+            cgroup: cgroup()?,
+            artefacts,
+            users: self.users,
+            pam_usher: self.module,
+            pam_lines: self.pam_lines,
+            files: self.files,
+            cgroup_readonly: self.cgroup_readonly,
+            shared_mounts: self.shared_mounts,
+            keys: keys::keys()?,
+        })
+    }
+}
+
+/// A name of its own in the host's cgroup2 tree.
+fn cgroup() -> Result<PathBuf> {
+    static COUNTER: AtomicU32 = AtomicU32::new(1);
+    let tree = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+        .map(Path::new)
+        .into_iter()
+        .find(|path| statfs(*path).is_ok_and(|fs| fs.filesystem_type() == CGROUP2_SUPER_MAGIC))
+        .context(
+            "no cgroup2 tree at /sys/fs/cgroup or /sys/fs/cgroup/unified: mount one there (mount -t cgroup2)",
+        )?;
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    Ok(tree.join(format!("usher-sandbox-{}-{number}", std::process::id())))
+}

@@ -1,0 +1,55 @@
+//! Calling cargo, always as the calling user: `target/` never holds files of root.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::root;
+
+/// The cargo that runs this program, in the workspace's root.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    command
+}
+
+/// Runs cargo to success.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    succeed(&mut command(arguments))
+}
+
+/// Runs a prepared command to success.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+    let words = words.join(std::ffi::OsStr::new(" "));
+    let status = command.status().with_context(|| format!("run `{}`", words.display()))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", words.display());
+    }
+    Ok(())
+}
+
+/// Builds every program and the PAM module.
+pub(crate) fn build() -> Result<()> {
+    println!("Building usher …");
+    run(&["build", "--workspace"])
+}
+
+/// Lets cargo start test programs, and only these, as root.
+pub(crate) fn run_as_root(command: &mut Command) -> Result<()> {
+    if !root::are_we() {
+        let backtrace = std::env::var("RUST_BACKTRACE").unwrap_or_else(|_| "0".to_owned());
+        let variable = format!("CARGO_TARGET_{}_RUNNER", host()?.to_uppercase().replace(['-', '.'], "_"));
+        command.env(variable, format!("sudo env RUST_BACKTRACE={backtrace}"));
+    }
+    Ok(())
+}
+
+/// The target triple that this toolchain builds for.
+fn host() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-vV").output().context("run rustc -vV")?;
+    let text = String::from_utf8(output.stdout).context("read what rustc -vV wrote")?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).with_context(|| format!("no `host:` in what rustc -vV wrote: {text}"))
+}

@@ -1,0 +1,89 @@
+//! The tests: what needs no machine as the calling user, what needs one as root.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::{cargo, packages, root};
+
+/// Options of `cargo xtask test`.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Only this tier
+    #[arg(long)]
+    tier: Option<Tier>,
+    /// Only tests whose name contains this
+    filter: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Tier {
+    /// Model, edges, protocol, command line: everything in one process
+    Unit,
+    /// Whole machines in namespaces with real PAM applications; runs as root
+    E2e,
+}
+
+struct Verdict {
+    tier: Tier,
+    passed: bool,
+    time: Duration,
+}
+
+/// Runs every tier, even after a failure, and sums up.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let tiers: Vec<Tier> = [Tier::Unit, Tier::E2e]
+        .into_iter()
+        .filter(|tier| options.tier.is_none_or(|only| only == *tier))
+        .collect();
+    packages::ensure()?;
+    if tiers.contains(&Tier::E2e) {
+        root::ask("the end-to-end tests make machines in namespaces")?;
+    }
+    cargo::build()?;
+    let mut verdicts = Vec::new();
+    for tier in tiers {
+        println!("\n==== {}", name(tier));
+        let start = Instant::now();
+        let passed = run_tier(tier, options.filter.as_deref())?;
+        verdicts.push(Verdict { tier, passed, time: start.elapsed() });
+    }
+    println!();
+    for Verdict { tier, passed, time } in &verdicts {
+        println!(
+            "{:11} {:6} {:.1} s",
+            name(*tier),
+            if *passed { "ok" } else { "FAILED" },
+            time.as_secs_f64()
+        );
+    }
+    Ok(if verdicts.iter().all(|verdict| verdict.passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn name(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Unit => "unit",
+        Tier::E2e => "end to end",
+    }
+}
+
+fn run_tier(tier: Tier, filter: Option<&str>) -> Result<bool> {
+    let packages: &[&str] = match tier {
+        Tier::Unit => &["--workspace", "--exclude", "usher-tests"],
+        Tier::E2e => &["--package", "usher-tests"],
+    };
+    let mut command = cargo::command(&["test", "--no-fail-fast"]);
+    command.args(packages).args(filter);
+    if tier == Tier::E2e {
+        cargo::run_as_root(&mut command)?;
+    }
+    match cargo::succeed(&mut command) {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            eprintln!("{error:#}");
+            Ok(false)
+        }
+    }
+}
