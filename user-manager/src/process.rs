@@ -15,6 +15,8 @@ use crate::raw;
 
 /// The hard limit on descriptors that systemd gives to user managers (user@.service, systemd.conf(5)).
 const NOFILE_MAX: u64 = 524_288;
+/// And the soft one.
+const NOFILE_SOFT: u64 = 1024;
 /// OOMScoreAdjust= of user@.service: user programs go before system services.
 const OOM_SCORE_ADJUST: &str = "100";
 
@@ -26,11 +28,13 @@ pub(crate) fn set_up(arguments: &Arguments) {
     if let Err(e) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJUST) {
         warn(arguments, "cannot set the OOM score, continuing", &e);
     }
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && hard < NOFILE_MAX
-    {
-        // Without CAP_SYS_RESOURCE, or above fs.nr_open, what there is has to do.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, NOFILE_MAX);
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // usherd's own soft limit is high; programs that use select(2) break beyond 1024.
+        let soft = NOFILE_SOFT.min(hard);
+        // Without CAP_SYS_RESOURCE, or above fs.nr_open, the hard limit stays what it is.
+        if setrlimit(Resource::RLIMIT_NOFILE, soft, hard.max(NOFILE_MAX)).is_err() {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+        }
     }
 }
 
