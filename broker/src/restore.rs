@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result};
 use tracing::{info, warn};
-use usher_model::record::{RuntimeKind, SessionRecord, UserRecord};
+use usher_model::record::{SessionRecord, UserRecord};
 use usher_model::{Found, FoundSession, FoundUser, Reaped};
 use usher_protocol::ids::SessionId;
 
@@ -69,17 +69,11 @@ fn find_session(
 
 fn find_user(record: UserRecord) -> FoundUser {
     let uid = record.uid;
-    let mounted = mount::inspect(uid).unwrap_or_else(|error| {
+    // Unmounted by somebody, or never made: it is made anew for whoever stays.
+    let runtime = mount::present(uid, record.runtime).unwrap_or_else(|error| {
         warn!(%uid, "{error}");
         None
     });
-    let runtime = match (&mounted, record.runtime) {
-        (Some(mounted), _) if mounted.ours => Some(RuntimeKind::Mount),
-        (Some(_), Some(RuntimeKind::Adopted)) => Some(RuntimeKind::Adopted),
-        (None, Some(RuntimeKind::Plain)) => Some(RuntimeKind::Plain),
-        // Unmounted by somebody, or never made: it is made anew for whoever stays.
-        _ => None,
-    };
     FoundUser { manager_alive: record.manager.and_then(pidfd::alive).is_some(), runtime, record }
 }
 

@@ -184,7 +184,7 @@ fn where_mounting_is_not_permitted_a_plain_directory_will_do() {
         assert_eq!((status.uid(), status.gid(), status.mode() & 0o7777), (uid.get(), GID, 0o700));
         fs::write(path(uid).join("mine"), "x").unwrap();
         assert_eq!(make(uid).unwrap(), RuntimeKind::Plain, "found again");
-        assert_eq!(present(uid, None).unwrap(), Some(RuntimeKind::Plain));
+        assert_eq!(present(uid, Some(RuntimeKind::Plain)).unwrap(), Some(RuntimeKind::Plain));
         assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::NeedsUserCleanup);
         fs::remove_file(path(uid).join("mine")).unwrap();
         assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::Gone);

@@ -37,11 +37,24 @@ pub(crate) fn build() -> Result<()> {
 
 /// Lets cargo start test programs, and only these, as root.
 pub(crate) fn run_as_root(command: &mut Command) -> Result<()> {
-    if !root::are_we() {
-        let backtrace = std::env::var("RUST_BACKTRACE").unwrap_or_else(|_| "0".to_owned());
-        let variable = format!("CARGO_TARGET_{}_RUNNER", host()?.to_uppercase().replace(['-', '.'], "_"));
-        command.env(variable, format!("sudo env RUST_BACKTRACE={backtrace}"));
-    }
+    if root::are_we() { Ok(()) } else { run_through(command, as_root()) }
+}
+
+/// Lets cargo start test programs, and only these, each in a machine of its own.
+pub(crate) fn run_in_machine(command: &mut Command) -> Result<()> {
+    let program = std::env::current_exe().context("find this program")?;
+    let runner = program.with_file_name("usher-in-machine").display().to_string();
+    run_through(command, if root::are_we() { runner } else { format!("{} {runner}", as_root()) })
+}
+
+fn as_root() -> String {
+    let backtrace = std::env::var("RUST_BACKTRACE").unwrap_or_else(|_| "0".to_owned());
+    format!("sudo env RUST_BACKTRACE={backtrace}")
+}
+
+fn run_through(command: &mut Command, runner: String) -> Result<()> {
+    let variable = format!("CARGO_TARGET_{}_RUNNER", host()?.to_uppercase().replace(['-', '.'], "_"));
+    command.env(variable, runner);
     Ok(())
 }
 

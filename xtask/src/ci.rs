@@ -15,7 +15,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     step("format");
     cargo::run(&["fmt", "--all", "--check"])?;
     step("lints");
-    cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo::run(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
     step("documentation");
     let mut doc = cargo::command(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
     cargo::succeed(doc.env("RUSTDOCFLAGS", "-D warnings"))?;

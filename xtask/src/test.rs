@@ -22,6 +22,8 @@ pub(crate) struct Options {
 enum Tier {
     /// Model, edges, protocol, command line: everything in one process
     Unit,
+    /// The broker's edges against the real kernel, each test program in a machine in namespaces; runs as root
+    Kernel,
     /// Whole machines in namespaces with real PAM applications; runs as root
     E2e,
 }
@@ -34,13 +36,13 @@ struct Verdict {
 
 /// Runs every tier, even after a failure, and sums up.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let tiers: Vec<Tier> = [Tier::Unit, Tier::E2e]
+    let tiers: Vec<Tier> = [Tier::Unit, Tier::Kernel, Tier::E2e]
         .into_iter()
         .filter(|tier| options.tier.is_none_or(|only| only == *tier))
         .collect();
     packages::ensure()?;
-    if tiers.contains(&Tier::E2e) {
-        root::ask("the end-to-end tests make machines in namespaces")?;
+    if tiers.iter().any(|tier| *tier != Tier::Unit) {
+        root::ask("tests in machines in namespaces need it")?;
     }
     cargo::build()?;
     let mut verdicts = Vec::new();
@@ -65,6 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 fn name(tier: Tier) -> &'static str {
     match tier {
         Tier::Unit => "unit",
+        Tier::Kernel => "kernel",
         Tier::E2e => "end to end",
     }
 }
@@ -72,12 +75,16 @@ fn name(tier: Tier) -> &'static str {
 fn run_tier(tier: Tier, filter: Option<&str>) -> Result<bool> {
     let packages: &[&str] = match tier {
         Tier::Unit => &["--workspace", "--exclude", "usher-tests"],
+        // The tests of the edges, which are only there with this feature.
+        Tier::Kernel => &["--package", "usher-broker", "--features", "kernel-tests", "--test", "kernel_*"],
         Tier::E2e => &["--package", "usher-tests"],
     };
     let mut command = cargo::command(&["test", "--no-fail-fast"]);
     command.args(packages).args(filter);
-    if tier == Tier::E2e {
-        cargo::run_as_root(&mut command)?;
+    match tier {
+        Tier::Unit => {}
+        Tier::Kernel => cargo::run_in_machine(&mut command)?,
+        Tier::E2e => cargo::run_as_root(&mut command)?,
     }
     match cargo::succeed(&mut command) {
         Ok(()) => Ok(true),

@@ -56,3 +56,26 @@ impl Files for SystemFiles {
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_files_and_dev_null_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("file"), b"[Login]\n\xff").unwrap();
+        symlink("/dev/null", path("masked")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo"), rustix::fs::Mode::RWXU).unwrap();
+        fs::write(path("huge"), vec![b' '; (SIZE_LIMIT + 1) as usize]).unwrap();
+        assert_eq!(SystemFiles.read(&path("file")).unwrap(), "[Login]\n\u{fffd}");
+        assert_eq!(SystemFiles.read(&path("masked")).unwrap(), "");
+        for bad in ["fifo", "huge", "none", "."] {
+            assert!(SystemFiles.read(&path(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(SystemFiles.list(directory.path()).unwrap().len(), 4);
+        assert_eq!(SystemFiles.list(&path("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

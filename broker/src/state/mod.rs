@@ -1,7 +1,7 @@
 //! The files in /run/systemd that libsystemd reads and that usherd itself goes on from after a restart: one
 //! representation, replaced by rename (contract/state-files.md).
 //!
-//! * [`write`]: a record's text. Pure.
+//! * [`mod@write`]: a record's text. Pure.
 //! * [`parse`]: a text's record. Pure, and never panics whatever the text.
 //! * [`files`]: where the texts are.
 

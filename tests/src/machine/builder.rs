@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
 use super::Machine;
-use crate::spec::{File, Spec, User};
+use crate::spec::{Artefact, File, Spec, User};
 use crate::{artefacts, keys};
 
 /// What to change before a machine boots; from [`Machine::builder`].
@@ -15,6 +15,7 @@ use crate::{artefacts, keys};
 pub struct Builder {
     usher: bool,
     module: bool,
+    programs: Vec<Artefact>,
     users: Vec<User>,
     pam_lines: Vec<(String, String)>,
     files: Vec<File>,
@@ -27,6 +28,7 @@ impl Default for Builder {
         let builder = Self {
             usher: true,
             module: true,
+            programs: Vec::new(),
             users: Vec::new(),
             pam_lines: Vec::new(),
             files: Vec::new(),
@@ -50,6 +52,13 @@ impl Builder {
     #[must_use]
     pub fn no_module(mut self) -> Self {
         self.module = false;
+        self
+    }
+
+    /// One more program of the host's, at a path of the machine's.
+    #[must_use]
+    pub fn program(mut self, source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
+        self.programs.push(Artefact { source: source.into(), target: target.into() });
         self
     }
 
@@ -111,7 +120,8 @@ impl Builder {
 
     /// Makes the machine, or says which step failed and what to do.
     pub fn try_boot(self) -> Result<Machine> {
-        let artefacts = if self.usher { artefacts::usher(self.module)? } else { Vec::new() };
+        let mut artefacts = if self.usher { artefacts::usher(self.module)? } else { Vec::new() };
+        artefacts.extend(self.programs);
         Machine::start(&Spec {
             cgroup: cgroup()?,
             artefacts,

@@ -155,15 +155,14 @@ impl CgroupRoot {
         tree::remove(&self.scope_path(uid, id))
     }
 
-    /// Puts a process (back) into a cgroup that [`cgroup_of`] has named before; into the root if that one is gone or
-    /// takes no process.
+    /// Puts a process (back) into the cgroup that [`cgroup_of`] has named before; into the root if that one is gone,
+    /// takes no process, or is none of this tree.
     ///
     /// # Errors
-    /// A path that leads elsewhere; [`SysError::is_gone`] if the process has exited.
+    /// [`SysError::is_gone`] if the process has exited; else the kernel's.
     pub fn move_pid(&self, pid: u32, path: &str) -> Result<()> {
-        let target = self.locate(path)?;
-        match attach(&target, pid) {
-            Err(error) if target != self.mount && !process_is_gone(&error) => {
+        match attach(&self.locate(path).unwrap_or_else(|| self.mount.clone()), pid) {
+            Err(error) if !process_is_gone(&error) => {
                 tracing::debug!(pid, %error, "putting the process into the root cgroup instead");
                 attach(&self.mount, pid)
             }
@@ -171,17 +170,11 @@ impl CgroupRoot {
         }
     }
 
-    /// The directory of a cgroup.
-    fn locate(&self, path: &str) -> Result<PathBuf> {
-        let sound = path::is_sound(path) && path::is_below(path, &self.prefix);
-        match path.get(self.prefix.len()..).filter(|_| sound) {
-            Some(below) => Ok(self.mount.join(below.trim_start_matches('/'))),
-            None => Err(SysError::other(
-                "use cgroup",
-                format_args!("{path:?}"),
-                "it is not below the mounted tree",
-            )),
-        }
+    /// The directory of a cgroup, if it is one of this tree.
+    fn locate(&self, path: &str) -> Option<PathBuf> {
+        let below = path.get(self.prefix.len()..)?;
+        let ours = path::is_sound(path) && path::is_below(path, &self.prefix);
+        ours.then(|| self.mount.join(below.trim_start_matches('/')))
     }
 
     /// What /proc/PID/cgroup says of a process in the cgroup at `directory`.

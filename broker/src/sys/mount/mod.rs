@@ -139,8 +139,11 @@ pub fn present(uid: Uid, recorded: Option<RuntimeKind>) -> Result<Option<Runtime
     Ok(match inspect(uid)? {
         Some(mounted) if mounted.ours => Some(RuntimeKind::Mount),
         Some(_) if recorded == Some(RuntimeKind::Mount) => recorded,
-        Some(_) => Some(RuntimeKind::Adopted),
-        None if fs::symlink_metadata(uid.runtime_path()).is_ok() => Some(RuntimeKind::Plain),
+        Some(mounted) => adopt(uid, &mounted).ok(),
+        None if recorded == Some(RuntimeKind::Plain) && fs::symlink_metadata(uid.runtime_path()).is_ok() => {
+            recorded
+        }
+        // Unmounted by somebody, or never made.
         None => None,
     })
 }
