@@ -68,6 +68,9 @@ fn serve() -> Result<()> {
         bail!("usherd must run as root");
     }
     rivals::refuse()?;
+    // Whatever usherd was started with: what it makes for everyone to pass through must let everyone pass.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    std::env::set_current_dir("/").context("cannot change to /")?;
     let lock = Lock::take()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -77,6 +77,7 @@ fn start_helper(arguments: &Arguments, pam: Transaction) -> Result<(), Failure> 
 fn keep_open(arguments: &Arguments, mut pam: Transaction, manager: Pid, signals: &SigSet) -> ! {
     // For ps(1) and top(1), which know the name from systemd.
     let _ = prctl::set_name(c"(sd-pam)");
+    raw::set_command_line(b"(sd-pam)");
     // The user's from here on, so that the user's manager may kill it; modules that close as root are rare.
     if let Err(e) = identity::drop_privileges(arguments) {
         warn(arguments, "the (sd-pam) helper keeps its privileges", &e.what);
