@@ -25,7 +25,7 @@ use crate::{logging, restore, rivals, settings};
 /// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
 /// and leaves sessions, user managers and runtime directories as they are; SIGHUP reads the configuration again.
 #[derive(Debug, Parser)]
-#[command(name = "usherd", version, about)]
+#[command(name = "usherd", version)]
 struct Arguments {}
 
 /// The whole program.
