@@ -40,13 +40,14 @@ pub enum Effect {
         /// Its leader.
         leader: LeaderPid,
     },
-    /// Remove the session's cgroup if no process is left in it. Comes back as `ScopeReaped`.
+    /// Remove the session's cgroup if no process is left in it; it may be gone already. Comes back as `ScopeReaped`.
     ReapScope {
         /// The user.
         uid: Uid,
         /// The session.
         session: SessionId,
-        /// The leader has logged the user out but lives on: put it back to where it came from first.
+        /// The leader has logged the user out but lives on: put it back to where it came from first, unless it has gone
+        /// elsewhere by itself. It may be in another session by now.
         move_out: Option<MoveOut>,
     },
     /// Send `ScopeEmptied` as soon as the session's cgroup has no process; now, if it has none already.
@@ -95,7 +96,8 @@ pub enum Effect {
         /// The signal.
         signal: i32,
     },
-    /// Start the user's manager. Comes back as `ManagerStarted`, then `ManagerReady`, then `ManagerGone`.
+    /// Start the user's manager, in place of one that a broker may have started and died before it noted that: what is
+    /// left in the manager's cgroup is killed first. Comes back as `ManagerStarted`, then `ManagerReady`, then `ManagerGone`.
     StartManager {
         /// Whose.
         account: Account,
@@ -129,7 +131,8 @@ pub enum Effect {
         /// Which run.
         generation: Generation,
     },
-    /// Remove what the user had: runtime directory, slice, IPC objects. Comes back as `UserTornDown`.
+    /// Remove what the user had: runtime directory, slice, IPC objects. A manager that nobody has noted, see
+    /// `StartManager`, is killed first. Comes back as `UserTornDown`.
     TearDownUser {
         /// The user.
         uid: Uid,
@@ -140,7 +143,7 @@ pub enum Effect {
         /// Whether SysV and POSIX IPC objects go, too.
         remove_ipc: bool,
     },
-    /// Set or clear the linger flag, durably. Comes back as `LingerWritten`.
+    /// Set or clear the linger flag, durably, after all earlier ones for the same user. Comes back as `LingerWritten`.
     WriteLinger {
         /// The request that asked for it.
         request: RequestId,

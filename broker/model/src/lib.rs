@@ -32,7 +32,8 @@
 //!
 //! So a login that arrives while the same user is going finds its runtime directory kept if teardown has not begun,
 //! and waits for a new one if it has; it never gets one that is about to vanish. Asking a manager to stop cannot be
-//! taken back: the login waits, within its budget, for the next one.
+//! taken back: the login waits, within its budget, for the next one. A session of class `manager` that arrives then
+//! keeps nobody and is refused.
 //!
 //! # What always holds
 //!
@@ -44,7 +45,8 @@
 //! 6. Every request gets exactly one last answer.
 //! 7. Root never waits for a manager.
 //!
-//! `tests/histories.rs` checks these after every step of random histories, crashes included.
+//! `tests/world/check.rs` is this list as code; `tests/histories.rs` checks it after every step of random histories,
+//! crashes at any effect included. `tests/scenarios` tells the rules one by one.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -64,6 +66,8 @@ mod restore;
 mod seat;
 mod session;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod user;
 mod view;

@@ -84,7 +84,8 @@ impl Model {
         self.lingering.contains(name)
     }
 
-    fn is_resolved(&mut self, name: &UserName) {
+    /// The user of a flag is known: nobody need look the name up any more.
+    pub(crate) fn is_resolved(&mut self, name: &UserName) {
         if self.unresolved.remove(name).is_some() {
             self.timers.clear(&Timer::LingerRetry(name.clone()));
         }

@@ -69,6 +69,9 @@ impl Model {
     /// A session ends, for one of several reasons. Safe to call again.
     pub(crate) fn close_session(&mut self, now: Now, id: &SessionId, why: Why, out: &mut Out) {
         let Some(session) = self.sessions.get_mut(id) else { return };
+        if why == Why::LeaderGone && session.released {
+            return;
+        }
         let uid = session.params.uid;
         let wanted_manager = session.params.class.wants_manager();
         let first = !session.is_closing();
@@ -137,7 +140,6 @@ impl Model {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let (uid, told) = (session.params.uid, session.told_to_go);
         let kills = self.settings.kills_processes_of(&session.params.user);
-        self.timers.clear(&Timer::ScopeRetry(id.clone()));
         if result != Ok(Reaped::Gone) {
             // It stays for a while: whoever reads the files should see it as it is.
             session.scope = Scope::Watched;

@@ -6,6 +6,7 @@ use usher_protocol::session::ManagerState;
 use crate::effect::{Effect, Severity};
 use crate::event::{Generation, Now};
 use crate::model::{Model, Out};
+use crate::record::GcMode;
 use crate::session::Phase;
 use crate::settings::SECOND;
 use crate::timer::Timer;
@@ -116,7 +117,9 @@ impl Model {
     fn start_manager(&mut self, now: Now, uid: Uid, failures: u32, out: &mut Out) {
         let generation = Generation(self.next_generation);
         self.next_generation += 1;
-        let Some(user) = self.users.get(&uid) else { return };
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        // Its own session must not keep it once the linger flag goes, were it while no broker is looking.
+        user.gc_mode = GcMode::Pin;
         out.act(Effect::StartManager { account: user.account.clone(), generation });
         let run = Run { generation, main: None, adopted: false, failures };
         self.set_manager(uid, Manager::Starting { run });

@@ -12,7 +12,7 @@ use crate::event::{Account, Generation, Now};
 use crate::logout::Why;
 use crate::manager::{Manager, Run};
 use crate::model::{Model, Out};
-use crate::record::{GcMode, RuntimeKind, SessionRecord, UserRecord};
+use crate::record::{RuntimeKind, SessionRecord, UserRecord};
 use crate::session::{Phase, Scope, Session};
 use crate::settings::Settings;
 use crate::timer::Timer;
@@ -100,11 +100,7 @@ impl Model {
         let account =
             Account { uid, gid: record.gid, name: record.name, home: record.home, shell: record.shell };
         let since = Now { monotonic: record.monotonic, realtime: record.realtime };
-        // A manager of usher's keeps itself in mode `any`, by its own session. If the flag that it was started for was
-        // cleared while no broker was looking, nothing else does.
-        let orphaned = !linger && record.manager.is_some();
-        let gc_mode = if orphaned { GcMode::Pin } else { record.gc_mode };
-        let mut user = User::new(since, account, gc_mode);
+        let mut user = User::new(since, account, record.gc_mode);
         user.linger = linger;
         user.terminated = record.terminated;
         user.last_session = record.last_session;

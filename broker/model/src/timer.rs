@@ -51,6 +51,18 @@ impl Timers {
         self.queue.first().map(|(deadline, _)| *deadline)
     }
 
+    /// Every purpose with a deadline.
+    #[cfg(test)]
+    pub(crate) fn armed(&self) -> impl Iterator<Item = &Timer> {
+        self.slots.keys()
+    }
+
+    /// Whether there is a deadline for that.
+    #[cfg(test)]
+    pub(crate) fn contains(&self, timer: &Timer) -> bool {
+        self.slots.contains_key(timer)
+    }
+
     /// Takes one deadline that has passed.
     pub(crate) fn pop(&mut self, now: u64) -> Option<Timer> {
         if self.next()? > now {

@@ -10,7 +10,7 @@ use crate::logout::Why;
 use crate::manager::Manager;
 use crate::model::{Model, Out};
 use crate::record::{GcMode, RuntimeKind};
-use crate::session::Session;
+use crate::session::{Phase, Session};
 use crate::settings::Settings;
 use crate::timer::Timer;
 
@@ -178,15 +178,27 @@ impl Model {
     /// The steps between a user's states, as far as the results of earlier ones are in. Safe to call at any time.
     pub(crate) fn settle_user(&mut self, now: Now, uid: Uid, out: &mut Out) {
         let Some(user) = self.users.get_mut(&uid) else { return };
-        if user.tearing_down {
-            return;
-        }
         let kept = user.is_kept();
+        if !kept {
+            self.refuse_queued(now, uid, out);
+        }
+        let Some(user) = self.users.get_mut(&uid).filter(|user| !user.tearing_down) else { return };
         if user.stopping == kept {
             user.stopping = !kept;
             self.dirty_users.insert(uid);
         }
         if kept { self.keep_user(now, uid, out) } else { self.end_user(now, uid, out) }
+    }
+
+    /// A session of class manager that comes while its user goes is none: it keeps nobody, and there is nothing to wait
+    /// for.
+    fn refuse_queued(&mut self, now: Now, uid: Uid, out: &mut Out) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        for id in std::mem::take(&mut user.queued) {
+            if self.sessions.get(&id).is_some_and(|session| session.phase == Phase::Queued) {
+                self.remove_session(now, &id, out);
+            }
+        }
     }
 
     fn keep_user(&mut self, now: Now, uid: Uid, out: &mut Out) {
@@ -218,7 +230,6 @@ impl Model {
         let remove_ipc = self.settings.remove_ipc && uid.get() > self.settings.system_uid_max;
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.tearing_down = true;
-        self.timers.clear(&Timer::UserStop(uid));
         self.dirty_users.insert(uid);
         out.act(Effect::TearDownUser {
             uid,
@@ -318,7 +329,8 @@ impl Model {
         let delay = self.settings.user_stop_delay;
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.last_session = Some(last);
-        let left = delay.map(|delay| last.saturating_add(delay).saturating_sub(now.monotonic));
+        let end = delay.and_then(|delay| last.checked_add(delay));
+        let left = end.map(|end| end.saturating_sub(now.monotonic));
         self.timers.clear(&Timer::UserStop(uid));
         user.grace = match left {
             None => Grace::Forever,
@@ -355,6 +367,10 @@ impl Model {
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.terminated = true;
         user.grace = Grace::None;
+        self.timers.clear(&Timer::UserStop(uid));
+        // A lookup that is under way must not bring the user back.
+        let name = user.account.name.clone();
+        self.is_resolved(&name);
         for id in self.sessions_in(uid, |session| session.params.class.pins_user()) {
             self.close_session(now, &id, Why::Terminated, out);
         }

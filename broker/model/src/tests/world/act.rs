@@ -51,7 +51,8 @@ pub(super) fn lane(soon: &Soon) -> String {
         | Soon::News(Event::ScopeReaped { session, .. })
         | Soon::News(Event::ScopeEmptied { session }) => format!("scope {session}"),
         Soon::News(Event::LeaderExited { session }) => format!("leader {session}"),
-        Soon::News(Event::LingerWritten { account, .. }) | Soon::Work(Effect::WriteLinger { account, .. }) => {
+        Soon::News(Event::LingerWritten { account, .. })
+        | Soon::Work(Effect::WriteLinger { account, .. }) => {
             format!("linger {}", account.name)
         }
         Soon::News(Event::LingerResolved { name, .. }) | Soon::Work(Effect::ResolveLinger { name }) => {
@@ -67,7 +68,8 @@ impl World {
     pub(super) fn perform(&mut self, effects: Vec<Effect>) -> Vec<Event> {
         let mut results = Vec::new();
         for effect in effects {
-            match &mut self.dies_after {
+            let announcement = matches!(effect, Effect::Announce(_));
+            match self.dies_after.as_mut().filter(|_| !announcement) {
                 Some(0) => {
                     self.crash();
                     return Vec::new();
@@ -130,7 +132,8 @@ impl World {
             }
             Effect::ForgetLeader(session) => drop(self.leaders.remove(&session)),
             Effect::SignalUser { uid, signal } => {
-                let scopes: Vec<_> = self.kernel.scopes.iter().filter(|(owner, _)| *owner == uid).cloned().collect();
+                let scopes: Vec<_> =
+                    self.kernel.scopes.iter().filter(|(owner, _)| *owner == uid).cloned().collect();
                 for (uid, session) in scopes {
                     self.signal(&Place::Scope(uid, session), signal);
                 }
@@ -282,20 +285,25 @@ impl World {
     pub(crate) fn exit(&mut self, process: LeaderPid) {
         let Some(place) = self.kernel.place_of(process).cloned() else { return };
         self.kernel.processes.remove(&process.pid);
-        let led: Vec<_> = self.leaders.iter().filter(|(_, l)| **l == process).map(|(id, _)| id.clone()).collect();
+        let led: Vec<_> =
+            self.leaders.iter().filter(|(_, l)| **l == process).map(|(id, _)| id.clone()).collect();
         for session in led {
             self.leaders.remove(&session);
             self.soon.push_back(Soon::News(Event::LeaderExited { session }));
         }
         match place {
-            Place::Scope(uid, session) if self.kernel.those_in(&Place::Scope(uid, session.clone())).is_empty() => {
+            Place::Scope(uid, session)
+                if self.kernel.those_in(&Place::Scope(uid, session.clone())).is_empty() =>
+            {
                 if self.watched.remove(&(uid, session.clone())) {
                     self.soon.push_back(Soon::News(Event::ScopeEmptied { session }));
                 }
             }
             Place::Manager(uid) => {
-                if let Some((generation, _)) = self.supervised.get(&uid).filter(|(_, main)| *main == process) {
-                    let gone = Event::ManagerGone { uid, generation: *generation, how: "exit status 1".to_owned() };
+                if let Some((generation, _)) = self.supervised.get(&uid).filter(|(_, main)| *main == process)
+                {
+                    let gone =
+                        Event::ManagerGone { uid, generation: *generation, how: "exit status 1".to_owned() };
                     self.supervised.remove(&uid);
                     self.soon.push_back(Soon::News(gone));
                 }
@@ -329,8 +337,12 @@ impl World {
             Effect::TearDownUser { uid, .. } => format!("tear down {uid}"),
             Effect::WriteLinger { account, linger, .. } => format!("write linger {} {linger}", account.uid),
             Effect::ResolveLinger { name } => format!("resolve {name}"),
-            Effect::Reply { answer: Answer::Opened { continues: true, .. }, .. } => "reply registered".to_owned(),
-            Effect::Reply { answer: Answer::Opened { reply, .. }, .. } if reply.existing => "reply existing".to_owned(),
+            Effect::Reply { answer: Answer::Opened { continues: true, .. }, .. } => {
+                "reply registered".to_owned()
+            }
+            Effect::Reply { answer: Answer::Opened { reply, .. }, .. } if reply.existing => {
+                "reply existing".to_owned()
+            }
             Effect::Reply { answer: Answer::Opened { .. }, .. } => "reply settled".to_owned(),
             Effect::Reply { answer: Answer::Done, .. } => "reply done".to_owned(),
             Effect::Reply { answer: Answer::Refused(why), .. } => format!("refuse {why}"),

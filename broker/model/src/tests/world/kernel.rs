@@ -43,7 +43,7 @@ pub(crate) struct Kernel {
     pub(crate) linger_flags: BTreeSet<UserName>,
     pub(crate) accounts: BTreeMap<UserName, Account>,
     pub(crate) name_service_down: bool,
-    starts: u64,
+    pub(crate) starts: u64,
 }
 
 impl Kernel {
@@ -69,7 +69,11 @@ impl Kernel {
     }
 
     pub(crate) fn those_in(&self, place: &Place) -> Vec<LeaderPid> {
-        let inside = self.processes.iter().filter(|(_, process)| process.place == *place);
+        self.those_where(|other| other == place)
+    }
+
+    pub(crate) fn those_where(&self, condition: impl Fn(&Place) -> bool) -> Vec<LeaderPid> {
+        let inside = self.processes.iter().filter(|(_, process)| condition(&process.place));
         inside.map(|(pid, process)| LeaderPid { pid: *pid, start: process.start }).collect()
     }
 

@@ -16,7 +16,7 @@ use crate::settings::{SECOND, Settings};
 
 pub(crate) use act::{Failures, Temper};
 pub(crate) use kernel::{Kernel, Place};
-pub(crate) use login::{Login, name, uid};
+pub(crate) use login::{Login, Sent, account, name, uid};
 
 /// What is going to happen, soon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,9 @@ impl World {
     pub(crate) fn send(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
+            if let Event::LingerWritten { account, linger: true, result: Ok(()), .. } = &event {
+                self.terminated.remove(&account.uid);
+            }
             let before = self.crashes;
             let effects = self.model.handle(self.now, event);
             events.extend(self.perform(effects));

@@ -1,0 +1,257 @@
+//! What always holds, as code. Checked before every effect, after every event, and whenever nothing is under way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use usher_protocol::ids::{SessionId, Uid};
+use usher_protocol::session::{ManagerState, SessionState};
+
+use super::{Place, Soon, World};
+use crate::effect::{Answer, Effect};
+use crate::manager::Manager;
+use crate::model::Model;
+use crate::session::{Phase, Scope};
+use crate::timer::Timer;
+use crate::user::{Grace, Runtime};
+
+impl World {
+    /// Before an effect is done: whether it may be, as things are.
+    pub(super) fn check_effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::WatchLeader { session, .. } => {
+                assert!(self.ids_given.insert(session.clone()), "session id {session} is used again");
+                let number: u64 = session.as_str().parse().unwrap();
+                assert!(number < self.kernel.reserved_ids, "session id {session} is not reserved");
+                // A login, or a manager that an administrator has started by hand, of one who has gone for good.
+                if let Some(session) = self.model.sessions.get(session)
+                    && !self.model.users[&session.uid()].terminated
+                {
+                    self.terminated.remove(&session.uid());
+                }
+            }
+            Effect::SaveSession(record) => {
+                assert_ne!(record.state, SessionState::Opening, "nobody knows of it yet: {record:?}");
+                assert!(
+                    self.kernel.user_files.contains_key(&record.uid),
+                    "session before its user: {record:?}"
+                );
+            }
+            Effect::RemoveUser(uid) => {
+                let left = self.kernel.session_files.values().find(|record| record.uid == *uid);
+                assert_eq!(left, None, "user {uid} goes before a session");
+            }
+            Effect::CreateScope { uid, session, .. } => {
+                assert!(
+                    self.kernel.session_files.contains_key(session),
+                    "scope before its session: {session}"
+                );
+                let failed = matches!(self.model.users[uid].runtime, Runtime::Failed(_));
+                assert!(
+                    failed || self.has_directory(*uid) || self.crashes > 0,
+                    "scope before directory: {session}"
+                );
+            }
+            Effect::StartManager { account, .. } => {
+                let user = &self.model.users[&account.uid];
+                assert!(!user.terminated, "{} was terminated", account.uid);
+                assert!(self.has_directory(account.uid), "manager of {} without directory", account.uid);
+                assert_eq!(self.supervised.get(&account.uid), None, "second manager of {}", account.uid);
+            }
+            Effect::TearDownUser { uid, .. } => {
+                assert_eq!(self.supervised.get(uid), None, "directory of {uid} goes before the manager");
+                assert_eq!(self.model.users[uid].pinning, 0, "directory of {uid} goes before a session");
+            }
+            Effect::Reply { request, answer } => {
+                assert!(self.unanswered.contains(request), "{request:?} is answered again: {answer:?}");
+                self.check_answer(answer);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_answer(&self, answer: &Answer) {
+        let Answer::Opened { reply, continues } = answer else { return };
+        let Some(id) = reply.session.as_ref() else { return assert!(reply.existing) };
+        let record =
+            self.kernel.session_files.get(id).expect("a session is on file before anyone hears of it");
+        assert!(!(record.uid.is_root() && *continues), "root waits");
+        if reply.runtime_path.is_some() {
+            assert!(self.has_directory(record.uid), "a directory that is not there: {reply:?}");
+        }
+    }
+
+    /// Whether there is a runtime directory, and it is not about to go.
+    fn has_directory(&self, uid: Uid) -> bool {
+        let going =
+            |soon: &Soon| matches!(soon, Soon::Work(Effect::TearDownUser { uid: u, .. }) if *u == uid);
+        self.kernel.runtime_dirs.contains_key(&uid) && !self.soon.iter().any(going)
+    }
+
+    /// After every event.
+    pub(super) fn check(&mut self) {
+        let model = &self.model;
+        assert!(
+            model.touched_sessions.is_empty() && model.touched_users.is_empty() && model.to_answer.is_empty()
+        );
+        assert!(model.dirty_sessions.is_empty() && model.dirty_users.is_empty() && !model.dirty_seat);
+        assert!(model.unresolved.keys().all(|name| model.lingering.contains(name)));
+        check_sessions(model);
+        check_users(model);
+        check_timers(model);
+        for uid in &self.terminated {
+            assert!(model.users.get(uid).is_none_or(|user| user.terminated), "{uid} is back without a login");
+        }
+        let managers: Vec<Uid> = self
+            .kernel
+            .processes
+            .values()
+            .filter_map(|p| match p.place {
+                Place::Manager(uid) => Some(uid),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            managers.len(),
+            managers.iter().collect::<BTreeSet<_>>().len(),
+            "two managers: {managers:?}"
+        );
+    }
+
+    /// When nothing is under way.
+    pub(super) fn check_settled(&mut self) {
+        let model = &self.model;
+        let sessions: BTreeMap<_, _> =
+            model.sessions.iter().map(|(id, s)| (id.clone(), model.session_record(s))).collect();
+        assert_eq!(self.kernel.session_files, sessions, "session files");
+        let users: BTreeMap<_, _> = model.users.iter().map(|(uid, u)| (*uid, model.user_record(u))).collect();
+        assert_eq!(self.kernel.user_files, users, "user files");
+        assert_eq!(self.kernel.seat_file, Some(model.seat_record()), "seat file");
+        for (uid, user) in &model.users {
+            assert!(
+                !user.tearing_down && user.runtime != Runtime::Creating,
+                "nothing is under way for {uid}"
+            );
+            assert!(user.queued.is_empty(), "{uid} has its directory");
+            assert!(
+                user.is_kept() || user.pinning > 0 || user.manager != Manager::Off,
+                "nothing keeps {uid}"
+            );
+            assert_eq!(user.has_runtime_dir(), matches!(user.runtime, Runtime::Present(_)));
+        }
+        for id in self.kernel.runtime_dirs.keys().filter(|_| !self.littered) {
+            assert!(model.users.contains_key(id), "a directory is left of {id}");
+        }
+        for (uid, _) in model.users.iter().filter(|(_, user)| user.has_runtime_dir()) {
+            assert!(self.kernel.runtime_dirs.contains_key(uid), "{uid} has no directory");
+        }
+        for (uid, id) in self.kernel.scopes.iter().filter(|_| !self.littered) {
+            assert!(
+                model.sessions.get(id).is_some_and(|s| s.scope != Scope::None),
+                "a cgroup is left of {uid}: {id}"
+            );
+        }
+        for (id, session) in &model.sessions {
+            let watched = session.leader.filter(|_| !session.released);
+            // After a restart that of a session which has been handed back is watched, too.
+            assert!(session.released || self.leaders.get(id).copied() == watched, "leader of {id}");
+            let found = watched.and_then(|leader| model.session_led_by(leader));
+            assert!(watched.is_none() || found.as_ref() == Some(id), "nobody finds {id} by its leader");
+            let failing = model.timers.contains(&Timer::ScopeRetry(id.clone()));
+            let left = self.kernel.those_in(&Place::Scope(session.uid(), id.clone()));
+            assert!(watched.is_some() || !left.is_empty() || failing, "{id} outlives its processes");
+        }
+        for (uid, user) in &model.users {
+            assert_eq!(
+                self.supervised.get(uid).map(|(_, main)| *main),
+                user.manager.main(),
+                "manager of {uid}"
+            );
+        }
+        let waiting: BTreeSet<_> = model.sessions.values().filter_map(|s| Some(s.waiting?.request)).collect();
+        assert_eq!(self.unanswered, waiting, "requests without an answer");
+    }
+
+    /// When everybody has gone and everything has had its time.
+    pub(crate) fn check_nothing_left(&mut self) {
+        let model = &self.model;
+        assert_eq!(model.next_deadline(), None);
+        assert!(
+            model.sessions.is_empty() && model.users.is_empty() && model.leaders.is_empty(),
+            "{model:#?}"
+        );
+        assert!(model.lingering.is_empty() && model.unresolved.is_empty(), "{model:#?}");
+        assert_eq!(model.seat_record().sessions, []);
+        let kernel = &self.kernel;
+        assert!(kernel.session_files.is_empty() && kernel.user_files.is_empty(), "{kernel:#?}");
+        assert!(self.littered || (kernel.scopes.is_empty() && kernel.runtime_dirs.is_empty()), "{kernel:#?}");
+        let home = |process: &super::kernel::Process| process.place == Place::Elsewhere;
+        assert!(self.littered || kernel.processes.values().all(home), "{kernel:#?}");
+        assert!(self.leaders.is_empty() && self.supervised.is_empty() && self.unanswered.is_empty());
+        let again = Model::restore(self.settings.clone(), kernel.found(), self.now).0;
+        assert!(again.sessions.is_empty() && again.users.is_empty());
+    }
+}
+
+fn check_sessions(model: &Model) {
+    for (id, session) in &model.sessions {
+        let user = model.users.get(&session.uid()).expect("a session has a user");
+        assert_eq!((&session.id, user.sessions.get(&session.seq)), (id, Some(id)));
+        assert!(!session.may_gc(), "{id} is over");
+        assert!(session.phase != Phase::Placing || session.scope == Scope::Making, "{session:?}");
+        assert!(!session.is_closing() || session.waiting.is_none(), "{session:?}");
+        assert!(session.phase != Phase::Queued || user.queued.contains(id), "{session:?}");
+        let waits = session.waiting.is_some() && session.phase == Phase::Running;
+        assert!(!(waits && session.uid().is_root()), "root waits");
+        assert_eq!(model.timers.contains(&Timer::ReadyWait(id.clone())), waits, "{session:?}");
+        let can_wait = user.manager.state();
+        assert!(!waits || !matches!(can_wait, ManagerState::None), "{session:?}");
+        let on_seat = model.seat0.sessions().any(|other| other == id);
+        assert_eq!(session.seat.is_some(), on_seat, "{session:?}");
+    }
+    for (pid, id) in &model.leaders {
+        let session = model.sessions.get(id).expect("a leader has a session");
+        assert!(session.leader.is_some_and(|leader| leader.pid == *pid) && !session.released, "{session:?}");
+    }
+    let seated: Vec<&SessionId> = model.seat0.sessions().collect();
+    assert!(seated.iter().all(|id| model.sessions.contains_key(*id)), "{seated:?}");
+}
+
+fn check_users(model: &Model) {
+    for (uid, user) in &model.users {
+        let sessions: Vec<_> = user.sessions.values().map(|id| &model.sessions[id]).collect();
+        let pinning = sessions.iter().filter(|s| s.params.class.pins_user()).count();
+        assert_eq!(user.pinning, pinning, "{user:?}");
+        let wanting = sessions.iter().filter(|s| s.params.class.wants_manager() && !s.is_closing()).count();
+        assert_eq!(user.wanting_manager, wanting, "{user:?}");
+        assert!(user.pinning == 0 || (user.grace == Grace::None && user.last_session.is_none()), "{user:?}");
+        assert_eq!(model.timers.contains(&Timer::UserStop(*uid)), user.grace == Grace::Running, "{user:?}");
+        assert!(user.tearing_down || user.stopping != user.is_kept(), "{user:?}");
+        if user.is_kept() && user.has_runtime_dir() && (user.linger || wanting > 0) {
+            assert!(
+                user.manager != Manager::Off || !model.settings.manager,
+                "{uid} has no manager: {user:?}"
+            );
+        }
+        let candidate =
+            sessions.iter().any(|s| s.phase == Phase::Running && s.params.class.display_candidate());
+        assert_eq!(user.display.is_some(), candidate, "{user:?}");
+        let display = user.display.as_ref().map(|id| &model.sessions[id]);
+        assert!(display.is_none_or(|s| s.uid() == *uid && s.phase == Phase::Running), "{user:?}");
+    }
+}
+
+fn check_timers(model: &Model) {
+    for timer in model.timers.armed() {
+        let belongs = match timer {
+            Timer::UserStop(uid) => model.users.contains_key(uid),
+            Timer::Manager(uid) => matches!(
+                model.users.get(uid).map(|user| &user.manager),
+                Some(Manager::Starting { .. } | Manager::Stopping { .. } | Manager::Backoff { .. })
+            ),
+            Timer::ReadyWait(id) => model.sessions.contains_key(id),
+            Timer::ScopeKill(id) => model.sessions.get(id).is_some_and(|s| s.told_to_go),
+            Timer::ScopeRetry(id) => model.sessions.contains_key(id),
+            Timer::LingerRetry(name) => model.unresolved.contains_key(name),
+        };
+        assert!(belongs, "{timer:?} is nobody's");
+    }
+}
