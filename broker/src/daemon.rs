@@ -12,6 +12,7 @@ use usher_model::Model;
 use crate::inbox::Broker;
 use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
+use crate::linger::LingerWriter;
 use crate::manager::Managers;
 use crate::run::Run;
 use crate::scopes::Scopes;
@@ -114,6 +115,7 @@ async fn start(lock: &Lock) -> Result<()> {
         leaders,
         scopes: Scopes::new(cgroups.clone())?,
         managers: Managers::new(broker.clone(), cgroups.clone(), configuration.manager.clone()),
+        linger: LingerWriter::start(broker.clone()),
         runtime_limits,
         requests: Default::default(),
     };

@@ -9,17 +9,17 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use usher_model::record::RuntimeKind;
-use usher_model::{Account, Answer, Effect, Event, LookupFailure, News, RequestId, Severity};
+use usher_model::{Answer, Effect, Event, LookupFailure, News, RequestId, Severity};
 use usher_protocol::ids::{Uid, UserName};
 
 use crate::inbox::Broker;
 use crate::leaders::Leaders;
+use crate::linger::{LingerChange, LingerWriter};
 use crate::manager::Managers;
 use crate::scopes::Scopes;
 use crate::state::StateFiles;
 use crate::sys::accounts::{self, LookupError, Query};
 use crate::sys::cgroup::CgroupRoot;
-use crate::sys::linger::LingerFlags;
 use crate::sys::{self, mount};
 use crate::{counter, teardown};
 
@@ -34,6 +34,7 @@ pub(crate) struct Interpreter {
     pub(crate) leaders: Leaders,
     pub(crate) scopes: Scopes,
     pub(crate) managers: Managers,
+    pub(crate) linger: LingerWriter,
     /// Bytes and inodes of a new runtime directory.
     pub(crate) runtime_limits: (u64, u64),
     pub(crate) requests: HashMap<RequestId, Requester>,
@@ -113,7 +114,7 @@ impl Interpreter {
                 None
             }
             Effect::WriteLinger { request, account, linger } => {
-                self.write_linger(request, account, linger);
+                self.linger.write(LingerChange { request, account, linger });
                 None
             }
             Effect::ResolveLinger { name } => {
@@ -149,21 +150,6 @@ impl Interpreter {
         tokio::spawn(async move {
             let result = teardown::run(uid, gid, runtime, remove_ipc, cgroups).await;
             broker.report(Event::UserTornDown { uid, result }).await;
-        });
-    }
-
-    /// Waits for the disk, so not in the loop.
-    fn write_linger(&self, request: RequestId, account: Account, linger: bool) {
-        let broker = self.broker.clone();
-        tokio::spawn(async move {
-            let name = account.name.clone();
-            let flags = LingerFlags::default();
-            let write = move || if linger { flags.set(&name) } else { flags.clear(&name) };
-            let result = match tokio::task::spawn_blocking(write).await {
-                Ok(result) => result.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            broker.report(Event::LingerWritten { request, account, linger, result }).await;
         });
     }
 

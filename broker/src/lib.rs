@@ -13,6 +13,7 @@ mod daemon;
 mod inbox;
 mod interpret;
 mod leaders;
+mod linger;
 mod logging;
 mod manager;
 mod restore;

@@ -140,12 +140,19 @@ pub fn present(uid: Uid, recorded: Option<RuntimeKind>) -> Result<Option<Runtime
         Some(mounted) if mounted.ours => Some(RuntimeKind::Mount),
         Some(_) if recorded == Some(RuntimeKind::Mount) => recorded,
         Some(mounted) => adopt(uid, &mounted).ok(),
-        None if recorded == Some(RuntimeKind::Plain) && fs::symlink_metadata(uid.runtime_path()).is_ok() => {
-            recorded
-        }
+        // Also one that was made just before the broker was killed, and is not on record.
+        None if is_plain_of(uid) => Some(RuntimeKind::Plain),
         // Unmounted by somebody, or never made.
         None => None,
     })
+}
+
+/// Whether there is a directory of the user's. The parent is root's, so that somebody with root's rights has made it; the
+/// mode is the user's to change.
+fn is_plain_of(uid: Uid) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::symlink_metadata(uid.runtime_path());
+    found.is_ok_and(|it| it.is_dir() && it.uid() == uid.get())
 }
 
 /// Removes the user's runtime directory as its kind demands. Not to find it is fine.
