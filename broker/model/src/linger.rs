@@ -16,6 +16,10 @@ use crate::timer::Timer;
 const FIRST_RETRY: u64 = SECOND;
 /// The longest such wait: a name service that comes back is noticed within this time.
 const LONGEST_RETRY: u64 = 5 * SECOND;
+/// After this many attempts, ten minutes, the name is likely that of a user who was deleted, and is asked for less often.
+const PATIENCE: u32 = 120;
+/// How often, then.
+const RARE_RETRY: u64 = 300 * SECOND;
 
 impl Model {
     pub(crate) fn set_linger(
@@ -108,7 +112,10 @@ impl Model {
             }
             Err(failure) => failure,
         };
-        let delay = (FIRST_RETRY << (*attempts).min(8)).min(LONGEST_RETRY);
+        let delay = match *attempts {
+            PATIENCE.. => RARE_RETRY,
+            attempts => (FIRST_RETRY << attempts.min(8)).min(LONGEST_RETRY),
+        };
         *attempts = attempts.saturating_add(1);
         if *attempts == 1 {
             let why = match failure {

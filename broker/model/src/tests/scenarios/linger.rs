@@ -92,6 +92,17 @@ fn a_name_service_that_comes_late_is_noticed_within_five_seconds() {
 }
 
 #[test]
+fn the_flag_of_a_user_who_was_deleted_is_looked_up_rarely_after_a_while() {
+    let mut world = booted(true);
+    world.wait(600 * SECOND);
+    let next = world.model.next_deadline().expect("looked up for ever");
+    assert!(next - world.now.monotonic > 60 * SECOND, "five minutes apart");
+    world.kernel.name_service_down = false;
+    world.wait(300 * SECOND);
+    assert_eq!(world.manager(alice()), ManagerState::Ready, "and still noticed");
+}
+
+#[test]
 fn a_flag_cleared_while_its_name_is_looked_up_starts_nobody() {
     let mut world = booted(true);
     world.set_linger(alice(), false).unwrap();
