@@ -34,5 +34,6 @@ pub use machine::builder::Builder;
 pub use machine::command::Output;
 pub use machine::services::Usherd;
 pub use machine::shell::Shell;
+pub use machine::usher::{ALICE, BOB, Person, ROOT};
 pub use machine::{DEADLINE, Machine};
 pub use mounts::MountInfo;

@@ -6,6 +6,7 @@ pub(crate) mod command;
 mod observe;
 pub(crate) mod services;
 pub(crate) mod shell;
+pub(crate) mod usher;
 
 use std::io::Write;
 use std::path::PathBuf;
