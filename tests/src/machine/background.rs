@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::command::code;
+use super::command::{code, stop};
 use super::{DEADLINE, Machine};
 use crate::spec::SANDBOX_DIR;
 use crate::wait;
@@ -150,9 +150,7 @@ impl Background<'_> {
 impl Drop for Background<'_> {
     fn drop(&mut self) {
         if self.is_running() {
-            let _ = kill(Pid::from_raw(self.host_pid), Signal::SIGKILL);
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            let _ = stop(&mut self.child);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Running commands in a machine to their end.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{DEADLINE, Machine};
@@ -191,8 +192,26 @@ impl Pipe {
     }
 }
 
-/// Kills and reaps.
+/// How long a killed command may take to go.
+const REAPING: Duration = Duration::from_secs(5);
+
+/// Kills and reaps. The command in the machine goes first: were its parent outside killed before it, it would be left to
+/// the host's PID 1 as a zombie, and the machine could not end until that one gets around to it.
 pub(crate) fn stop(child: &mut Child) -> io::Result<ExitStatus> {
+    if let Some(status) = child.try_wait()? {
+        return Ok(status);
+    }
+    let pid = child.id();
+    let inside = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    for pid in inside.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+        // Its parent, which lives, is the only one who could make the number free.
+        let _ = kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    if !inside.is_empty()
+        && let Some(status) = wait::child(child, Instant::now() + REAPING)?
+    {
+        return Ok(status);
+    }
     child.kill()?;
     child.wait()
 }

@@ -102,7 +102,9 @@ impl Machine {
         let directory = person.runtime_dir();
         let unmounted = || self.mounted(&directory).is_none() && !self.exists(&directory);
         self.wait_for(&format!("{name}'s runtime directory to be gone"), unmounted);
-        self.wait_for(&format!("{name}'s cgroup to be gone"), || self.cgroup_procs(&person.slice()).is_none());
+        self.wait_for(&format!("{name}'s cgroup to be gone"), || {
+            self.cgroup_procs(&person.slice()).is_none()
+        });
         if person.uid != 0 {
             self.wait_for(&format!("{name}'s processes to be gone"), || self.processes_of(person).is_empty());
         }
