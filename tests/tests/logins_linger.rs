@@ -75,7 +75,9 @@ fn root_decides_for_others_and_others_do_not() {
 #[test]
 fn flags_are_applied_at_start_and_kept_over_a_restart() {
     let machine = machine();
-    machine.sh("mkdir -p /var/lib/systemd/linger; cd /var/lib/systemd/linger; touch alice mallory .hidden 'no name'");
+    machine.sh(
+        "mkdir -p /var/lib/systemd/linger; cd /var/lib/systemd/linger; touch alice mallory .hidden 'no name'",
+    );
     let mut usherd = machine.start_usherd();
     let manager = wait_lingering(&machine, &ALICE);
     usherd.restart();
