@@ -92,6 +92,29 @@ fn those_who_ignore_the_signals_are_killed_after_a_while() {
 }
 
 #[test]
+fn a_restart_does_not_save_them() {
+    let machine = machine("KillUserProcesses=yes\nSessionStopTimeoutSec=1s\n");
+    let mut usherd = machine.start_usherd();
+    let id = leave(&machine, &ALICE, DEAF);
+    wait_closing(&machine, &id);
+    usherd.kill9();
+    usherd.start();
+    machine.wait_gone(&ALICE);
+}
+
+#[test]
+fn nor_those_of_a_session_that_was_terminated() {
+    let machine = machine("SessionStopTimeoutSec=1s\n");
+    let mut usherd = machine.start_usherd();
+    let id = leave(&machine, &ALICE, DEAF);
+    wait_closing(&machine, &id);
+    machine.run(&["usherctl", "terminate-session", &id]);
+    usherd.kill9();
+    usherd.start();
+    machine.wait_gone(&ALICE);
+}
+
+#[test]
 fn excluded_users_are_spared() {
     let machine = machine("KillUserProcesses=yes\nKillExcludeUsers=alice\n");
     let _usherd = machine.start_usherd();

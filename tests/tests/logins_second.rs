@@ -103,6 +103,17 @@ fn a_changed_stop_delay_holds_at_once() {
 }
 
 #[test]
+fn the_stop_delay_goes_on_after_a_restart() {
+    let machine = machine("1s");
+    let mut usherd = machine.start_usherd();
+    wait_for_grace(&machine);
+    usherd.kill9();
+    assert!(machine.manager(&ALICE).is_some());
+    usherd.start();
+    machine.wait_gone(&ALICE);
+}
+
+#[test]
 fn a_login_while_the_last_one_is_torn_down_gets_everything_anew() {
     let machine = machine("0");
     let _usherd = machine.start_usherd();
