@@ -101,8 +101,15 @@ impl Run {
             if let Event::ManagerGone { uid, generation, .. } = event {
                 self.interpreter.managers.forget(uid, generation);
             }
+            let started = match event {
+                Event::ManagerStarted { uid, generation, .. } => Some((uid, generation)),
+                _ => None,
+            };
             let effects = self.model.handle(clock::now(), event);
             events.extend(effects.into_iter().filter_map(|effect| self.interpreter.perform(effect)));
+            if let Some((uid, generation)) = started {
+                self.interpreter.managers.go_ahead(uid, generation);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use usher_model::Reaped;
 use usher_model::record::RuntimeKind;
 use usher_protocol::ids::Uid;
 
+use crate::manager;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::ipc;
 use crate::sys::mount::{self, Removed};
@@ -23,6 +24,7 @@ pub(crate) async fn run(
     cgroups: Option<Arc<CgroupRoot>>,
 ) -> Result<(), String> {
     let mut problems = Vec::new();
+    manager::clear(uid, cgroups.clone()).await;
     if let Some(kind) = runtime
         && let Err(error) = remove_runtime_dir(uid, gid, kind).await
     {

@@ -33,6 +33,10 @@ pub(crate) struct Arguments {
     /// The socket for readiness notifications
     #[arg(long)]
     pub(crate) notify_socket: PathBuf,
+    /// Do nothing until usherd has written down that this process is the user's manager: it says so with one byte on
+    /// standard input. If usherd dies before that, nobody would know of the manager, so there is none
+    #[arg(long)]
+    pub(crate) await_go_ahead: bool,
     /// Show the program a /run/systemd/system of its own where the machine has none
     #[arg(long)]
     pub(crate) private_boot_marker: bool,

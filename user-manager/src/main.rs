@@ -1,7 +1,7 @@
 //! usher-user-manager: the process that *becomes* a user's service manager. usherd starts it as root, once a user; the pid
 //! stays the same to the end, so that usherd's pidfd, the cgroup and the manager's notifications all mean one process.
 //!
-//! In this order, each step with its own exit code ([`failure`]):
+//! Once usherd has put it on file ([`go_ahead`]), in this order, each step with its own exit code ([`failure`]):
 //! 1. into the manager's cgroup ([`cgroup`]);
 //! 2. where PID 1 is not systemd: a mount namespace in which systemd believes it is ([`boot_marker`]);
 //! 3. session leader, resource limits, umask, groups ([`process`], [`identity`]), before PAM, whose modules may change them;
@@ -18,6 +18,7 @@ mod cgroup;
 mod cli;
 mod environment;
 mod failure;
+mod go_ahead;
 mod identity;
 mod mount_table;
 mod pam_session;
@@ -34,6 +35,9 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.await_go_ahead && !go_ahead::came() {
+        return ExitCode::FAILURE;
+    }
     // Only failures return.
     let failure = become_manager(&arguments);
     failure::print(&arguments, &failure);

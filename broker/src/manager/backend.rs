@@ -70,8 +70,9 @@ pub(super) fn command(
     if program.boot_marker {
         command.arg("--private-boot-marker");
     }
+    command.arg("--await-go-ahead");
     command.arg("--").arg(&program.path).args(&program.arguments);
     // usherd's own environment is the init system's business, not the users'.
-    command.env_clear().stdin(Stdio::null());
+    command.env_clear().stdin(Stdio::piped());
     command
 }

@@ -6,6 +6,8 @@ mod realm;
 mod supervise;
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::process::ChildStdin;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -20,6 +22,12 @@ use notify::Readiness;
 use realm::Realm;
 use supervise::{Order, Supervised};
 
+/// Ends what is in the cgroup of a user's manager when there is no manager, and removes it. Nothing is, as a rule; but an
+/// usherd that could not write its files, for want of space, may have left a manager that nobody knows.
+pub(crate) async fn clear(uid: Uid, cgroups: Option<Arc<CgroupRoot>>) {
+    Realm::new(cgroups).clear(uid).await;
+}
+
 /// The managers that run, one a user.
 pub(crate) struct Managers {
     broker: Broker,
@@ -30,6 +38,8 @@ pub(crate) struct Managers {
 
 struct Running {
     generation: Generation,
+    /// Where the launcher waits for the word that it is on file.
+    launcher: Option<ChildStdin>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
@@ -56,7 +66,7 @@ impl Managers {
         let readiness = Readiness::bind(uid, account.gid)
             .map_err(|error| format!("cannot make its readiness socket: {error}"))?;
         let mut command = backend::command(account, &program, cgroup.as_deref(), &readiness.path());
-        let child = command
+        let mut child = command
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", command.get_program().display()))?;
         // Not reaped yet, so the number is its own.
@@ -64,8 +74,18 @@ impl Managers {
         let identified: Result<_, crate::sys::SysError> = identify();
         let (main, fd) = identified.map_err(|error| format!("lost it right after its start: {error}"))?;
         let supervised = Supervised { uid, generation, main, fd, is_child: true, readiness: Some(readiness) };
-        self.supervise(supervised);
+        self.supervise(supervised, child.stdin.take());
         Ok(main)
+    }
+
+    /// Lets a manager that was started go on, now that the next usherd would find it on file. One that is started and
+    /// not known to anybody would stay beside the one that the next usherd starts.
+    pub(crate) fn go_ahead(&mut self, uid: Uid, generation: Generation) {
+        let running = self.running.get_mut(&uid).filter(|running| running.generation == generation);
+        if let Some(mut launcher) = running.and_then(|running| running.launcher.take()) {
+            // A launcher that has died is its supervisor's business.
+            let _ = launcher.write_all(b"\n");
+        }
     }
 
     /// Watches a manager that an earlier usherd has started.
@@ -80,12 +100,13 @@ impl Managers {
             return;
         };
         let readiness = if ready { None } else { Readiness::bind(uid, gid).ok() };
-        self.supervise(Supervised { uid, generation, main, fd, is_child: false, readiness });
+        self.supervise(Supervised { uid, generation, main, fd, is_child: false, readiness }, None);
     }
 
-    fn supervise(&mut self, supervised: Supervised) {
+    fn supervise(&mut self, supervised: Supervised, launcher: Option<ChildStdin>) {
         let (orders, receiver) = mpsc::unbounded_channel();
-        self.running.insert(supervised.uid, Running { generation: supervised.generation, orders });
+        let running = Running { generation: supervised.generation, launcher, orders };
+        self.running.insert(supervised.uid, running);
         tokio::spawn(supervise::supervise(supervised, receiver, self.broker.clone(), self.realm.clone()));
     }
 

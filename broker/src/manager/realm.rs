@@ -3,12 +3,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use usher_model::Reaped;
 use usher_protocol::ids::Uid;
 
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::{Result, SysError};
+
+/// How long killed processes may take to go. Only those that the kernel itself holds up take any time.
+const CLEAR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Every manager's cgroup.
 #[derive(Debug, Clone)]
@@ -48,6 +52,24 @@ impl Realm {
                 let path = cgroups.manager_path(uid);
                 Err(SysError::other("remove cgroup", path.display(), "there are processes in it"))
             }
+        }
+    }
+
+    /// Ends what a manager has left in its user's, and removes that.
+    pub(super) async fn clear(&self, uid: Uid) {
+        let deadline = tokio::time::Instant::now() + CLEAR_TIMEOUT;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            self.kill(uid);
+            let error = match self.remove(uid) {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            if tokio::time::Instant::now() >= deadline {
+                return tracing::warn!(%uid, %error, "processes of the user manager do not go away, not even when killed");
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
 }

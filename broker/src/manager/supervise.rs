@@ -1,7 +1,6 @@
 //! One manager's supervisor: waits for readiness, orders and the end; then clears the cgroup and reports.
 
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use tokio::sync::mpsc;
@@ -13,9 +12,6 @@ use super::notify::Readiness;
 use super::realm::Realm;
 use crate::inbox::Broker;
 use crate::sys::{self, pidfd};
-
-/// How long killed processes may take to go. Only those that the kernel itself holds up take any time.
-const CLEAR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a supervisor is told to do.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +67,7 @@ pub(super) async fn supervise(
     }
     drop(readiness);
     let how = if is_child { reap(&fd) } else { "its process is gone".to_owned() };
-    clear(uid, &realm).await;
+    realm.clear(uid).await;
     broker.report(Event::ManagerGone { uid, generation, how }).await;
 }
 
@@ -105,23 +101,5 @@ fn reap(fd: &OwnedFd) -> String {
         },
         Ok(None) => "it ended".to_owned(),
         Err(error) => format!("it ended, how is not known: {error}"),
-    }
-}
-
-/// Ends what the manager has left in its cgroup, and removes that.
-async fn clear(uid: Uid, realm: &Realm) {
-    let deadline = tokio::time::Instant::now() + CLEAR_TIMEOUT;
-    let mut pause = Duration::from_millis(1);
-    loop {
-        realm.kill(uid);
-        let error = match realm.remove(uid) {
-            Ok(()) => return,
-            Err(error) => error,
-        };
-        if tokio::time::Instant::now() >= deadline {
-            return warn!(%uid, %error, "processes of the user manager do not go away, not even when killed");
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(100));
     }
 }

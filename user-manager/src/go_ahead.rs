@@ -1,0 +1,18 @@
+//! Waiting for usherd to have put this process on file. An usherd that is killed between starting a manager and noting
+//! it would leave one that the next usherd does not know of, and that one would start a second.
+
+use std::fs::File;
+use std::io::Read;
+
+use nix::unistd::dup2_stdin;
+
+/// Waits for the one byte. Whether it came; if not, usherd has died, and the next one starts a manager anew.
+pub(crate) fn came() -> bool {
+    let mut byte = [0];
+    let came = std::io::stdin().lock().read_exact(&mut byte).is_ok();
+    // The manager is to read nothing from there; usherd lets go of its end, too.
+    if let Ok(null) = File::open("/dev/null") {
+        let _ = dup2_stdin(null);
+    }
+    came
+}
