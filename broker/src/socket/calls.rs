@@ -116,6 +116,10 @@ async fn open(
     if let Err(refusal) = check_access(peer.uid, Action::Open, params.uid).and_then(|()| params.validate()) {
         return replies.refuse(&refusal).await;
     }
+    // A login that has given up, because this usherd hung, goes on without a session: it is to have none.
+    if replies.peer_has_gone() {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
     let (leader, fd) = match peer.leader(passed) {
         Ok(leader) => leader,
         Err(refusal) => return replies.refuse(&refusal).await,
@@ -138,10 +142,20 @@ async fn open(
         Event::Open(Box::new(open))
     };
     let mut answers = service.broker.request(Some(fd), make).await;
+    let mut told = false;
     loop {
         match answers.recv().await {
             Some(Answer::Opened { reply, continues }) => {
-                replies.reply(&reply, continues).await?;
+                let sent = replies.reply(&reply, continues).await;
+                if let (Err(_), false, Some(session)) = (&sent, told, reply.session) {
+                    // The login does not know of its session, so nobody would ever close it.
+                    service
+                        .broker
+                        .request(None, move |request| Event::Close { request, caller, session })
+                        .await;
+                }
+                sent?;
+                told = true;
                 if !continues {
                     return Ok(());
                 }

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde::Serialize;
 use tokio::io::{AsyncWriteExt, Interest};
@@ -64,6 +65,14 @@ impl Replies<'_> {
     /// Whether the caller takes replies before the last one.
     pub(crate) fn more(&self) -> bool {
         self.request.more
+    }
+
+    /// Whether the peer has closed the connection, so that nobody will read a reply.
+    pub(crate) fn peer_has_gone(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut fds = [PollFd::new(&self.connection.stream, PollFlags::empty())];
+        // What cannot be asked is still there, for all that is known.
+        poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
     /// Sends a reply; `continues` when another one follows.
