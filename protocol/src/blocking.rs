@@ -80,7 +80,8 @@ impl Connection {
         self
     }
 
-    /// Sends a request, with a descriptor beside it where the method wants one.
+    /// Sends a request, with a descriptor beside it where the method wants one. That the broker has hung up is for
+    /// [`Self::receive`] to say: it may have answered before.
     ///
     /// # Errors
     /// [`CallError::TimedOut`] or [`CallError::Lost`].
@@ -106,6 +107,9 @@ impl Connection {
                 }
                 Err(Errno::AGAIN) => self.wait(PollFlags::OUT, deadline, "sending the request")?,
                 Err(Errno::INTR) => {}
+                // A broker with too many connections says so and hangs up without having heard anything: what it has
+                // said, or that it has said nothing, is found out by `receive`.
+                Err(Errno::PIPE) => break,
                 Err(e) => return Err(CallError::Lost(e.into())),
             }
         }

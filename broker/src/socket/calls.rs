@@ -242,7 +242,8 @@ async fn get_session(
             broker.query(look).await?.ok_or(Refusal::NoSessionForCaller {})?
         }
         _ => {
-            let unknown = Refusal::NoSuchSession { session: name.chars().take(64).collect() };
+            let printable = name.chars().filter(|c| !c.is_control());
+            let unknown = Refusal::NoSuchSession { session: printable.take(64).collect() };
             let Ok(id) = name.parse::<SessionId>() else { return Err(unknown) };
             broker.query(move |model| model.session(&id)).await?.ok_or(unknown)?
         }
