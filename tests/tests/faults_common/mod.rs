@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use usher_tests::spec::{NOTIFICATIONS, NOTIFY_SOCKET};
 use usher_tests::{Background, Machine};
 
 /// alice's uid.
@@ -178,6 +179,18 @@ pub(crate) fn left(machine: &Machine) -> Vec<String> {
     );
     left.extend(machine.cgroup_children("/user.slice").iter().map(|name| format!("cgroup {name}")));
     left
+}
+
+/// Starts usherd by way of another program, which takes something away from it, and waits until it is ready.
+pub(crate) fn start_usherd_by<'m>(machine: &'m Machine, words: &[&str]) -> Background<'m> {
+    let words = [words, &["/usr/sbin/usherd"]].concat();
+    let mut broker = machine.spawn_with(&words, None, &[("NOTIFY_SOCKET", NOTIFY_SOCKET)]);
+    let ready = format!("{} READY=1", broker.pid());
+    machine.wait_for("usherd to be ready", || {
+        assert!(broker.is_running(), "usherd ended: {}", broker.log());
+        machine.read(NOTIFICATIONS).lines().any(|line| line == ready)
+    });
+    broker
 }
 
 /// Sends a signal to a process that is known by its number in the machine.
