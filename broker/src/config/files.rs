@@ -33,7 +33,8 @@ pub struct SystemFiles;
 
 impl Files for SystemFiles {
     fn exists(&self, path: &Path) -> bool {
-        path.exists()
+        // A link that leads nowhere is there, too: it is not to be passed over in silence.
+        path.symlink_metadata().is_ok()
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {

@@ -21,10 +21,14 @@ pub(super) struct Program {
     boot_marker: bool,
 }
 
-/// The program of a backend.
-pub(super) fn program(backend: &Manager) -> Result<Program, String> {
+/// The program of a backend. Without cgroups systemd ends with a bare exit status; better to say why it cannot run.
+pub(super) fn program(backend: &Manager, has_cgroups: bool) -> Result<Program, String> {
     match backend {
         Manager::None => Err("no user manager is configured (Manager=none)".to_owned()),
+        Manager::Systemd if !has_cgroups => Err("systemd --user needs a cgroup2 tree that usherd may write to, and \
+             there is none; give the container one, or set Manager= in /etc/usher/usher.conf to none or to another \
+             manager"
+            .to_owned()),
         Manager::Systemd => {
             let path = SYSTEMD.iter().map(Path::new).find(|path| path.exists()).ok_or_else(|| {
                 format!(

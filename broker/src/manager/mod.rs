@@ -56,7 +56,7 @@ impl Managers {
     /// Starts a user's manager and watches it from then on.
     pub(crate) fn start(&mut self, account: &Account, generation: Generation) -> Result<LeaderPid, String> {
         let uid = account.uid;
-        let program = backend::program(&self.backend)?;
+        let program = backend::program(&self.backend, self.realm.exists())?;
         // Whatever an earlier run has left there would be a second manager's.
         self.realm.kill(uid);
         let cgroup = self

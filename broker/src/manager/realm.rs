@@ -23,6 +23,11 @@ impl Realm {
         Self(cgroups)
     }
 
+    /// Whether there are cgroups at all.
+    pub(super) fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Makes a user's, and says where in it the manager itself belongs.
     pub(super) fn prepare(&self, uid: Uid, gid: u32) -> Result<Option<PathBuf>> {
         self.0.as_ref().map(|cgroups| cgroups.manager_cgroup(uid, gid)).transpose()
