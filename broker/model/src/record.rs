@@ -56,6 +56,8 @@ pub struct SessionRecord {
     pub origin: Option<String>,
     /// USHER_RELEASED: the PAM application has closed the session.
     pub released: bool,
+    /// USHER_TOLD_TO_GO: its processes are being ended; those that do not heed it are killed, after a restart, too.
+    pub told_to_go: bool,
 }
 
 /// How a runtime directory came about, which decides how it goes.

@@ -161,7 +161,7 @@ impl Model {
             phase,
             scope,
             reap_failures: 0,
-            told_to_go: false,
+            told_to_go: record.told_to_go,
             waiting: None,
         };
         user.sessions.insert(seq, id.clone());
@@ -193,7 +193,8 @@ impl Model {
         // Those that were being ended are told again: how long they have had is not known.
         let unfinished = self.sessions_in(uid, |session| {
             let ended_by_force = session.is_closing() && session.leader.is_some() && !session.released;
-            ended_by_force || (terminated && session.params.class.pins_user())
+            let leftovers_told = session.told_to_go && session.scope != Scope::None;
+            ended_by_force || leftovers_told || (terminated && session.params.class.pins_user())
         });
         for id in unfinished {
             self.close_session(now, &id, Why::Terminated, out);

@@ -138,6 +138,7 @@ impl Model {
             monotonic: session.since.monotonic,
             origin: session.origin.clone(),
             released: session.released,
+            told_to_go: session.told_to_go,
         }
     }
 }

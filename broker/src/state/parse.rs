@@ -51,6 +51,7 @@ pub fn session(id: &SessionId, text: &str) -> Result<SessionRecord, ParseError> 
         monotonic: file.number("MONOTONIC")?.unwrap_or_default(),
         origin: Some(file.text("USHER_ORIGIN")?).filter(|origin| !origin.is_empty()),
         released: file.flag("USHER_RELEASED")?,
+        told_to_go: file.flag("USHER_TOLD_TO_GO")?,
     })
 }
 

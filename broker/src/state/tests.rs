@@ -52,13 +52,14 @@ prop_compose! {
         ),
         (remote_host, remote_user, service, desktop) in (hostile(), hostile(), hostile(), hostile()),
         (vtnr, leader, audit) in (option::of(1u32..=63), option::of(leader()), any::<Option<u32>>()),
-        (realtime, monotonic, origin, released) in
-            (any::<u64>(), any::<u64>(), option::of("/[ -~]{0,40}"), any::<bool>()),
+        (realtime, monotonic, origin, released, told_to_go) in
+            (any::<u64>(), any::<u64>(), option::of("/[ -~]{0,40}"), any::<bool>(), any::<bool>()),
     ) -> SessionRecord {
         let vtnr = vtnr.and_then(|vt| VtNr::try_from(vt).ok());
         SessionRecord {
             id, uid, user, active, is_display, state, remote, kind, class, scope, seat, tty, display, remote_host,
             remote_user, service, desktop, vtnr, leader, audit, realtime, monotonic, origin, released,
+            told_to_go,
         }
     }
 }
@@ -163,6 +164,7 @@ fn example() -> SessionRecord {
         monotonic: 2_554_362_672,
         origin: Some("/system.slice/ssh.service".into()),
         released: false,
+        told_to_go: false,
     }
 }
 

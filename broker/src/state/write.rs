@@ -48,6 +48,7 @@ pub fn session(r: &SessionRecord) -> String {
     text.optional("USHER_LEADER_START", r.leader.map(|leader| leader.start));
     text.escaped("USHER_ORIGIN", r.origin.as_deref().unwrap_or_default());
     text.flag("USHER_RELEASED", r.released);
+    text.flag("USHER_TOLD_TO_GO", r.told_to_go);
     text.0
 }
 

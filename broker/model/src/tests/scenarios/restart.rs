@@ -76,6 +76,24 @@ fn the_stop_delay_goes_on() {
 }
 
 #[test]
+fn leftovers_that_were_told_to_go_are_told_again_and_killed_in_the_end() {
+    let mut world = World::new(Settings::default());
+    let (session, leader) = world.login(Login::of(alice()));
+    let deaf = world.fork(&session, true);
+    world.exit(leader);
+    world.settle();
+    world.terminate(&session);
+    world.wait(50 * SECOND);
+    world.take_log();
+    world.crash();
+    assert_eq!(world.count("signal scope 1 15"), 1);
+    world.wait(90 * SECOND);
+    assert!(!world.kernel.is_alive(deaf));
+    world.drive();
+    world.check_nothing_left();
+}
+
+#[test]
 fn a_manager_that_said_it_was_ready_to_nobody_is_not_ended_for_it() {
     let mut world = World::new(Settings::default());
     world.open(Login::of(alice()));
