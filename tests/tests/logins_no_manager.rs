@@ -65,16 +65,16 @@ fn leftovers_and_termination() {
 }
 
 #[test]
-fn a_manager_chosen_later_starts_with_the_next_login() {
+fn a_manager_chosen_later_comes_to_those_who_are_here() {
     let machine = machine("");
     let mut usherd = machine.start_usherd();
-    let ssh = machine.ssh_session("alice");
+    let mut ssh = machine.ssh_session("alice");
+    let id = ssh.ask("echo $XDG_SESSION_ID");
     machine.sh("printf '[Login]\nUserStopDelaySec=0\n' > /etc/usher/usher.conf");
     usherd.restart();
-    assert_eq!(machine.manager(&ALICE), None);
-    let mut login = machine.login("alice");
-    assert_eq!(login.ask("systemctl --user is-active basic.target"), "active");
-    login.close();
+    machine.wait_for("the manager", || machine.state_of("users/1001", "USHER_MANAGER_READY") == "1");
+    assert_eq!(ssh.ask("systemctl --user is-active basic.target"), "active");
+    assert_eq!(machine.sessions(&ALICE), [id.as_str()]);
     ssh.close();
     machine.wait_gone(&ALICE);
 }
