@@ -157,8 +157,11 @@ pub(crate) fn stacked(machine: &Machine, path: &str) -> usize {
     machine.mounts().iter().filter(|mount| mount.mount_point == path).count()
 }
 
-/// The lines that pam_usher has sent to syslog.
+/// The lines that pam_usher has sent to syslog; all of them, as a later one proves.
 pub(crate) fn module_lines(machine: &Machine) -> Vec<String> {
+    let mark = format!("mark {:?}", std::time::Instant::now());
+    machine.run(&["logger", "-t", "test", &mark]);
+    machine.wait_for("the syslog", || machine.syslog().contains(&mark));
     machine.syslog().lines().filter(|line| line.contains("pam_usher")).map(str::to_owned).collect()
 }
 
