@@ -1,13 +1,14 @@
 //! Deleting what a user has left in a plain runtime directory: by a process that has no more rights than the user.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use usher_protocol::ids::Uid;
 
@@ -16,20 +17,32 @@ use super::super::{Context, Result};
 /// usherd with this argument and a path calls [`remove_contents`] and does nothing else.
 pub const REMOVE_CONTENTS_ARGUMENT: &str = "--internal-remove-contents";
 
-/// No sane directory is as deep as this, and the recursion has to end somewhere.
-const DEPTH_LIMIT: usize = 256;
-
 /// Deletes everything in a directory, but not the directory. To be run as the user whose directory it is: never follows
 /// a link, and stays on one file system.
+///
+/// Directories are not descended into: what is in one is deleted, the directories in it are moved up to the top and have
+/// their turn there. So a tree of any depth costs two descriptors and no stack.
 ///
 /// # Errors
 /// The first thing that could not be deleted; whatever could be is gone.
 pub fn remove_contents(path: &Path) -> Result<()> {
     let top = rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty()).context("open", path.display())?;
     let device = rustix::fs::fstat(&top).context("examine", path.display())?.st_dev;
-    let mut failed = None;
-    remove_below(top.as_fd(), device, DEPTH_LIMIT, &mut failed);
-    match failed {
+    let mut level = Level { top: top.as_fd(), device, lifted: 0 };
+    let mut stuck = HashMap::new();
+    loop {
+        let mut names = names(top.as_fd()).context("list", path.display())?;
+        names.retain(|name| !stuck.contains_key(name));
+        if names.is_empty() {
+            break;
+        }
+        for name in names {
+            if let Err(error) = level.remove(&name) {
+                stuck.insert(name, error);
+            }
+        }
+    }
+    match stuck.into_iter().next() {
         None => Ok(()),
         Some((name, error)) => {
             Err(error).context("remove", format_args!("{name:?} below {}", path.display()))
@@ -40,47 +53,84 @@ pub fn remove_contents(path: &Path) -> Result<()> {
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-fn remove_below(directory: BorrowedFd<'_>, device: u64, depth: usize, failed: &mut Option<(CString, Errno)>) {
-    let mut note = |name: &CStr, outcome: Result<(), Errno>| match outcome {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(error) => drop(failed.get_or_insert_with(|| (name.to_owned(), error))),
-    };
-    let names = match names(directory) {
-        Ok(names) => names,
-        Err(error) => return note(c".", Err(error)),
-    };
-    for name in names {
-        match rustix::fs::unlinkat(directory, &name, AtFlags::empty()) {
-            Err(Errno::ISDIR | Errno::PERM) => {}
-            outcome => {
-                note(&name, outcome);
-                continue;
+/// The one directory that is emptied.
+struct Level<'fd> {
+    top: BorrowedFd<'fd>,
+    device: u64,
+    /// How many directories were moved up; makes their new names differ.
+    lifted: u64,
+}
+
+impl Level<'_> {
+    /// Removes a file; of a directory, everything but the directories in it, which are moved up.
+    fn remove(&mut self, name: &CStr) -> Result<(), Errno> {
+        match unlink(self.top, name) {
+            Ok(Unlinked::Gone) => return Ok(()),
+            Ok(Unlinked::Directory) => {}
+            Err(error) => return Err(error),
+        }
+        let Some(directory) = self.open(self.top, name)? else { return Ok(()) };
+        let mut failed = None;
+        for inner in names(directory.as_fd())? {
+            let outcome = match unlink(directory.as_fd(), &inner) {
+                Ok(Unlinked::Directory) => self.lift(directory.as_fd(), &inner),
+                outcome => outcome.map(drop),
+            };
+            failed = failed.or(outcome.err());
+        }
+        match (failed, rustix::fs::unlinkat(self.top, name, AtFlags::REMOVEDIR)) {
+            (_, Ok(()) | Err(Errno::NOENT)) => Ok(()),
+            (Some(error), Err(_)) => Err(error),
+            // Somebody is still busy in there: it has another turn.
+            (None, Err(Errno::NOTEMPTY | Errno::EXIST)) => Ok(()),
+            (None, Err(error)) => Err(error),
+        }
+    }
+
+    /// Moves a directory up to the top.
+    fn lift(&mut self, from: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+        // To be opened for once: one that its owner may not write to cannot be moved.
+        if self.open(from, name)?.is_none() {
+            return Ok(());
+        }
+        loop {
+            let free = format!("usherd-removes-{}", self.lifted);
+            self.lifted += 1;
+            match rustix::fs::renameat_with(from, name, self.top, free, RenameFlags::NOREPLACE) {
+                Err(Errno::EXIST) => {}
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Err(error) => return Err(error),
             }
         }
-        if depth == 0 {
-            note(&name, Err(Errno::NAMETOOLONG));
-            continue;
-        }
-        let opened = open_child(directory, &name).and_then(|child| {
-            let same = rustix::fs::fstat(&child)?.st_dev == device;
-            if same { Ok(child) } else { Err(Errno::XDEV) }
-        });
-        match opened {
-            Ok(child) => {
-                let mut below = None;
-                remove_below(child.as_fd(), device, depth - 1, &mut below);
-                if let Some((name, error)) = below {
-                    note(&name, Err(error));
-                }
-                note(&name, rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR));
-            }
-            Err(error) => note(&name, Err(error)),
+    }
+
+    /// Opens a directory of this file system; `None` if it has gone meanwhile.
+    fn open(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Option<OwnedFd>, Errno> {
+        match open_child(parent, name) {
+            Ok(directory) if rustix::fs::fstat(&directory)?.st_dev == self.device => Ok(Some(directory)),
+            Ok(_) => Err(Errno::XDEV),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }
 
+enum Unlinked {
+    Gone,
+    Directory,
+}
+
+fn unlink(directory: BorrowedFd<'_>, name: &CStr) -> Result<Unlinked, Errno> {
+    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(Unlinked::Gone),
+        // PERM: what POSIX has for a directory; opening it tells.
+        Err(Errno::ISDIR | Errno::PERM) => Ok(Unlinked::Directory),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens a directory, even one that its owner has locked himself out of.
-fn open_child(directory: BorrowedFd<'_>, name: &CStr) -> Result<std::os::fd::OwnedFd, Errno> {
+fn open_child(directory: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     match rustix::fs::openat(directory, name, DIRECTORY, Mode::empty()) {
         Err(Errno::ACCESS) => {}
         opened => {
@@ -160,13 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn depth_has_an_end() {
+    fn depth_does_not_matter() {
         let directory = tempfile::tempdir().unwrap();
-        let mut deep = directory.path().to_owned();
-        for _ in 0..DEPTH_LIMIT + 10 {
-            deep.push("d");
+        // By relative steps: the whole path is longer than the kernel takes.
+        let mut deep = rustix::fs::open(directory.path(), DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..2000 {
+            for name in ["deep", "usherd-removes-0"] {
+                rustix::fs::mkdirat(&deep, name, Mode::from_raw_mode(0o700)).unwrap();
+            }
+            deep = rustix::fs::openat(&deep, "deep", DIRECTORY, Mode::empty()).unwrap();
         }
-        fs::create_dir_all(&deep).unwrap();
-        assert!(remove_contents(directory.path()).is_err());
+        remove_contents(directory.path()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }
