@@ -16,7 +16,7 @@ use crate::linger::LingerWriter;
 use crate::manager::Managers;
 use crate::run::Run;
 use crate::scopes::Scopes;
-use crate::socket::{self, Guests, Lock, Service};
+use crate::socket::{self, Guests, Headroom, Lock, Service};
 use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
@@ -120,7 +120,8 @@ async fn start(lock: &Lock) -> Result<()> {
         requests: Default::default(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
-    let service = Service { broker, guests, cgroups, runtime_limits };
+    let headroom = Headroom::new(descriptors);
+    let service = Service { broker, guests, headroom, cgroups, runtime_limits };
     let lock_held = lock;
     let ready = move || match socket::bind(lock_held) {
         Ok(listener) => {

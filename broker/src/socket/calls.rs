@@ -120,6 +120,9 @@ async fn open(
     if replies.peer_has_gone() {
         return Err(io::ErrorKind::BrokenPipe.into());
     }
+    if let Err(refusal) = service.headroom.check(peer.room, params.uid) {
+        return replies.refuse(&refusal).await;
+    }
     let (leader, fd) = match peer.leader(passed) {
         Ok(leader) => leader,
         Err(refusal) => return replies.refuse(&refusal).await,

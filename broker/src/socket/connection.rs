@@ -31,7 +31,8 @@ pub(crate) struct Connection {
 /// Serves one connection to its end.
 pub(crate) async fn serve(stream: UnixStream, mut peer: Peer, service: Service) -> io::Result<()> {
     let mut connection = Connection { stream, decoder: Decoder::new(MAX_REQUEST), passed: None };
-    let _place = match service.guests.admit(peer.uid) {
+    let room = service.headroom.check(peer.room, peer.uid);
+    let _place = match room.and_then(|()| service.guests.admit(peer.uid)) {
         Ok(place) => place,
         Err(refusal) => return connection.refuse(&refusal).await,
     };

@@ -4,6 +4,7 @@
 mod calls;
 mod connection;
 mod guests;
+mod headroom;
 mod listener;
 mod peer;
 
@@ -15,6 +16,7 @@ use tracing::{debug, warn};
 use crate::inbox::Broker;
 use crate::sys::cgroup::CgroupRoot;
 pub(crate) use guests::Guests;
+pub(crate) use headroom::Headroom;
 pub(crate) use listener::{Lock, bind};
 use peer::Peer;
 
@@ -23,6 +25,7 @@ use peer::Peer;
 pub(crate) struct Service {
     pub(crate) broker: Broker,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) headroom: Headroom,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
     /// Size and number of inodes of a runtime directory.
@@ -31,17 +34,22 @@ pub(crate) struct Service {
 
 /// Takes connections for ever.
 pub(crate) async fn serve(listener: UnixListener, service: Service) {
+    let mut failing = false;
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of descriptors, most likely: those who are connected will free some.
-                warn!(%error, "cannot accept a connection on the broker's socket");
+                // The whole machine is out of descriptors or memory: others will free some.
+                if !std::mem::replace(&mut failing, true) {
+                    warn!(%error, "cannot accept connections on the broker's socket, trying again until it works");
+                }
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 continue;
             }
         };
-        match Peer::of(&stream) {
+        failing = false;
+        let room = service.headroom.now(&stream);
+        match Peer::of(&stream, room) {
             Ok(peer) => {
                 let service = service.clone();
                 tokio::spawn(async move {

@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use usher_protocol::ids::{LeaderPid, Uid};
 use usher_protocol::messages::Refusal;
 
+use super::headroom::Room;
 use crate::sys::pidfd;
 
 /// The process that connected.
@@ -19,17 +20,19 @@ pub(crate) struct Peer {
     pub(crate) pid: u32,
     /// The process itself (SO_PEERPIDFD, Linux 6.5).
     pidfd: Option<OwnedFd>,
+    /// Who could be served when it connected.
+    pub(crate) room: Room,
 }
 
 impl Peer {
-    pub(crate) fn of(stream: &UnixStream) -> io::Result<Self> {
+    pub(crate) fn of(stream: &UnixStream, room: Room) -> io::Result<Self> {
         let credentials = getsockopt(stream, sockopt::PeerCredentials)?;
         let uid = Uid::try_from(credentials.uid()).map_err(io::Error::other)?;
         let pid = u32::try_from(credentials.pid()).map_err(io::Error::other)?;
         if pid == 0 {
             return Err(io::Error::other("the peer is in another pid namespace"));
         }
-        Ok(Self { uid, pid, pidfd: getsockopt(stream, sockopt::PeerPidfd).ok() })
+        Ok(Self { uid, pid, pidfd: getsockopt(stream, sockopt::PeerPidfd).ok(), room })
     }
 
     /// The peer as a session's leader. Where the kernel does not give out the peer's pidfd, the one that the peer has
