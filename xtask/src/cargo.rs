@@ -35,6 +35,12 @@ pub(crate) fn build() -> Result<()> {
     run(&["build", "--workspace"])
 }
 
+/// The same with optimization, for measurements.
+pub(crate) fn build_release() -> Result<()> {
+    println!("Building usher for release (the first time takes a few minutes) …");
+    run(&["build", "--workspace", "--release"])
+}
+
 /// Lets cargo start test programs, and only these, as root.
 pub(crate) fn run_as_root(command: &mut Command) -> Result<()> {
     if root::are_we() { Ok(()) } else { run_through(command, as_root()) }

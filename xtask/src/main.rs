@@ -33,8 +33,8 @@ enum Task {
     Shell(Prepared),
     /// Run the tests of every tier
     Test(test::Options),
-    /// Measure login latency, beside the kernel's own share
-    Bench(Prepared),
+    /// Measure logins, beside the kernel's own share and the bare user manager
+    Bench(bench::Options),
     /// What continuous integration runs: format, lints, documentation, dependencies, tests
     Ci,
     /// Install the Debian packages that the other commands need, and nothing else
@@ -63,7 +63,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Demo(prepared) => in_machine("demo", &prepared, demo::run),
         Task::Shell(prepared) => in_machine("shell", &prepared, shell::run),
-        Task::Bench(prepared) => in_machine("bench", &prepared, bench::run),
+        Task::Bench(options) => bench::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Ci => ci::run(),
         Task::Setup => packages::ensure().map(|()| ExitCode::SUCCESS),

@@ -1,0 +1,59 @@
+//! The measuring program of `cargo xtask bench`: runs in the machine, as a PAM application, and writes one line of JSON
+//! (times in nanoseconds, CLOCK_MONOTONIC) for each thing that it was told to measure. What the numbers mean, and
+//! whether they are good, is not its business.
+//!
+//! - `cycles`: logins that end at once, one process each, so many at a time;
+//! - `hold`: logins that stay until standard input ends, then log out all at once;
+//! - `floor`: the kernel operations of a login and a logout, bare;
+//! - `ready`: from the spawn of a user manager until its READY=1, bare;
+//! - `revive`: from the death of a broker until its successor serves.
+
+#![deny(unsafe_code)]
+
+mod floor;
+mod login;
+mod logins;
+mod raw;
+mod ready;
+mod revive;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+#[command(name = "usher-pam-load", about = "Measures logins; run by cargo xtask bench")]
+enum Task {
+    /// Open sessions and close them at once
+    Cycles(logins::Load),
+    /// Open sessions, hold them until standard input ends, close them all at once
+    Hold(logins::Load),
+    /// What the kernel takes for the operations of a login and a logout
+    Floor(floor::Options),
+    /// Start a user manager, wait for its READY=1, end it
+    Ready {
+        /// The program and its arguments
+        #[arg(last = true, required = true, num_args = 1..)]
+        program: Vec<OsString>,
+    },
+    /// Kill a broker, start another one, wait until it serves
+    Revive(revive::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Task::parse() {
+        Task::Cycles(load) => logins::cycles(&load),
+        Task::Hold(load) => logins::hold(&load),
+        Task::Floor(options) => floor::measure(&options),
+        Task::Ready { program } => ready::measure(&program),
+        Task::Revive(options) => revive::measure(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("usher-pam-load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask bench`: what a login waits for in pam_open_session and pam_close_session, beside what the kernel and
+//! the bare user manager take for the same; what usherd holds in memory; how fast it is back after `kill -9`.
+//!
+//! `usher-pam-load` measures, in a machine of its own, as a PAM application; this module says what is measured and in
+//! which order ([`plan`]), sums up ([`stats`]) and prints ([`report`]). Cases that are compared take turns, so that a
+//! drift of the machine meets all of them.
+
+mod load;
+mod plan;
+mod report;
+mod stats;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::{cargo, packages, root};
+
+/// Options of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Fewer rounds, under half a minute: for a glance, not for comparisons
+    #[arg(long)]
+    quick: bool,
+    /// Built already, with optimization (used by cargo xtask itself, behind sudo)
+    #[arg(long, hide = true)]
+    prepared: bool,
+}
+
+/// Builds for release, then measures as root.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.prepared {
+        return measure(options.quick);
+    }
+    packages::ensure()?;
+    cargo::build_release()?;
+    root::ask("a machine in namespaces can be made by root only")?;
+    let target = target_dir()?;
+    let result = target.join("bench");
+    std::fs::create_dir_all(&result).with_context(|| format!("make {}", result.display()))?;
+    // Made here, as whoever calls; root only fills it.
+    let json = result.join("usher.json");
+    std::fs::write(&json, "").with_context(|| format!("write {}", json.display()))?;
+    let mut arguments = vec!["bench", "--prepared"];
+    arguments.extend(options.quick.then_some("--quick"));
+    // A program finds the others in its own directory: the release build of this one finds release builds.
+    root::rerun(&target.join("release/xtask"), &arguments)
+}
+
+fn measure(quick: bool) -> Result<ExitCode> {
+    let results = plan::run(if quick { &plan::QUICK } else { &plan::FULL })?;
+    report::print(&results);
+    let json = target_dir()?.join("bench/usher.json");
+    let text = serde_json::to_string_pretty(&results).context("write the results as JSON")?;
+    std::fs::write(&json, text + "\n").with_context(|| format!("write {}", json.display()))?;
+    println!("\nAll of it: {}", json.display());
+    Ok(if results.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// cargo's target directory: this program is in `target/PROFILE`.
+fn target_dir() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("find the running program")?;
+    let target = program.parent().and_then(|profile| profile.parent());
+    Ok(target.context("the running program is in no target directory")?.to_owned())
+}

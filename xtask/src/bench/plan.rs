@@ -1,0 +1,409 @@
+//! What is measured, in which order, and how often.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use usher_tests::{Background, Machine, spec};
+
+use super::load::{self, Held, Logins, Ready, Revived};
+use super::stats::{Times, millis};
+
+/// How often.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Plan {
+    /// Rounds in which the compared cases take turns.
+    rounds: usize,
+    /// Logins of each case in a round.
+    per_round: usize,
+    /// First logins, and as many bare managers.
+    first: usize,
+    /// Sessions to hold: a few, then many.
+    held: [usize; 2],
+}
+
+pub(crate) const FULL: Plan = Plan { rounds: 10, per_round: 50, first: 20, held: [100, 1000] };
+pub(crate) const QUICK: Plan = Plan { rounds: 4, per_round: 25, first: 5, held: [100, 1000] };
+
+/// How many at a time.
+const AT_ONCE: [usize; 3] = [1, 8, 32];
+const USHER: &str = "usher-bench";
+const PERMIT: &str = "permit-bench";
+/// Users of the held sessions.
+const HOLDERS: usize = 10;
+
+/// Teardown follows the last logout at once, so that it is over before the next measurement begins.
+const CONFIG: &str = "[Login]\nUserStopDelaySec=0\n";
+
+/// A bare user manager, as usherd would start it, but with everything made beforehand: cgroup, runtime directory, the
+/// mount namespace with the boot marker, the user's identity. No PAM, no broker.
+const BARE: &str = r#"
+set -e
+uid=$1 name=$2
+unit=/sys/fs/cgroup/user.slice/user-$uid.slice/user@$uid.service
+mkdir -p "$unit/init.scope" "/run/user/$uid"
+chown "$uid:$uid" "$unit" "$unit"/cgroup.* "$unit/init.scope" "$unit"/init.scope/cgroup.* 2>/dev/null || true
+mount -t tmpfs -o "mode=0700,uid=$uid,gid=$uid,nosuid,nodev" tmpfs "/run/user/$uid"
+status=0
+unshare --mount --propagation slave sh -c '
+  set -e
+  mount -t tmpfs tmpfs /run/systemd
+  mkdir /run/systemd/system
+  echo 0 > "$3/init.scope/cgroup.procs"
+  cd "/home/$2"
+  exec setpriv --reuid "$1" --regid "$1" --init-groups env -i PATH="$PATH" LANG=C.UTF-8 USER="$2" LOGNAME="$2" \
+    HOME="/home/$2" SHELL=/bin/bash XDG_RUNTIME_DIR="/run/user/$1" \
+    usher-pam-load ready -- /usr/lib/systemd/systemd --user
+' sh "$uid" "$name" "$unit" || status=$?
+echo 1 > "$unit/cgroup.kill"
+umount "/run/user/$uid" && rmdir "/run/user/$uid"
+exit $status
+"#;
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    pub(crate) system: System,
+    pub(crate) plan: Plan,
+    /// By case and how many at a time; `held` sessions were open meanwhile.
+    pub(crate) warm: Vec<Case>,
+    pub(crate) first: First,
+    pub(crate) floor: BTreeMap<&'static str, Times>,
+    pub(crate) memory: Vec<Memory>,
+    pub(crate) holding: Holding,
+    pub(crate) revival: Revival,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct System {
+    kernel: String,
+    pub(crate) processors: usize,
+    version: &'static str,
+}
+
+/// Logins of one kind.
+#[derive(Debug, Serialize)]
+pub(crate) struct Case {
+    pub(crate) service: &'static str,
+    pub(crate) at_once: usize,
+    pub(crate) held: usize,
+    pub(crate) open: Times,
+    pub(crate) close: Times,
+    pub(crate) logins_per_second: f64,
+    pub(crate) failures: Vec<String>,
+    #[serde(skip)]
+    wall_ns: u64,
+}
+
+/// First logins beside bare managers.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct First {
+    pub(crate) open: Times,
+    pub(crate) bare: Times,
+    pub(crate) failures: Vec<String>,
+}
+
+/// What usherd takes with so many sessions held.
+#[derive(Debug, Serialize)]
+pub(crate) struct Memory {
+    pub(crate) held: usize,
+    pub(crate) pss_kib: u64,
+    pub(crate) anonymous_kib: u64,
+    pub(crate) descriptors: usize,
+}
+
+/// Opening the held sessions, and closing them all at once.
+#[derive(Debug, Serialize)]
+pub(crate) struct Holding {
+    pub(crate) count: usize,
+    pub(crate) open_wall_ms: f64,
+    pub(crate) close: Times,
+    pub(crate) close_wall_ms: f64,
+    pub(crate) failures: Vec<String>,
+}
+
+/// `kill -9` with sessions held.
+#[derive(Debug, Serialize)]
+pub(crate) struct Revival {
+    pub(crate) gone_ms: f64,
+    pub(crate) serving_ms: f64,
+    pub(crate) expected: usize,
+    pub(crate) known: usize,
+}
+
+impl Results {
+    /// Everything that went wrong.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let mut failures: Vec<String> = self.warm.iter().flat_map(|case| case.failures.clone()).collect();
+        failures.extend(self.first.failures.clone());
+        failures.extend(self.holding.failures.clone());
+        if self.revival.known != self.revival.expected {
+            let Revival { known, expected, .. } = &self.revival;
+            failures.push(format!("after kill -9 usherd knew {known} sessions of {expected}"));
+        }
+        failures
+    }
+}
+
+/// Boots a machine and measures it all.
+pub(crate) fn run(plan: &Plan) -> Result<Results> {
+    let machine = boot(plan)?;
+    let usherd = Usherd::start(&machine)?;
+    say("first logins, beside the bare `systemd --user`");
+    let first = first_logins(plan, &machine)?;
+    machine.run(&["usherctl", "enable-linger", "alice"]);
+    wait_for_managers(&machine, &["alice"])?;
+
+    let mut memory = vec![usherd.memory(0)?];
+    say("logins with the manager running, beside pam_permit and the bare kernel");
+    let mut floor = BTreeMap::new();
+    let mut warm = warm(plan, &machine, 0, &mut floor)?;
+
+    let holders: Vec<String> = (0..HOLDERS).map(|n| format!("holder{n}")).collect();
+    let names: Vec<&str> = holders.iter().map(String::as_str).collect();
+    let [few, many] = plan.held;
+    say(&format!("{few}, then {many} sessions held"));
+    let users = holders.join(",");
+    let hold = |count| Logins { service: USHER, users: &users, count, at_once: 32 };
+    let start = Instant::now();
+    let some = Held::open(&machine, hold(few))?;
+    let mut open_wall = start.elapsed();
+    wait_for_managers(&machine, &names)?;
+    memory.push(usherd.memory(few)?);
+    let start = Instant::now();
+    let rest = Held::open(&machine, hold(many - few))?;
+    open_wall += start.elapsed();
+    memory.push(usherd.memory(many)?);
+    warm.extend(self::warm(plan, &machine, many, &mut floor)?);
+
+    say(&format!("kill -9 with {many} sessions held, then all of them closed at once"));
+    let before = sessions(&machine)?;
+    let pid = usherd.pid().to_string();
+    let words = ["usher-pam-load", "revive", "--pid", &pid, "--", "/usr/sbin/usherd"];
+    let revived: Revived = load::measure(&machine, &words)?;
+    let mut failures: Vec<String> = some.opened.failures.clone();
+    failures.extend(rest.opened.failures.clone());
+    let start = Instant::now();
+    let (rest, some) = (rest.close()?, some.close()?);
+    let close_wall = start.elapsed();
+    let mut close = Times::default();
+    for outcome in [rest, some] {
+        close.extend(outcome.close_ns);
+        failures.extend(outcome.failures);
+    }
+    memory.push(Memory { held: 0, ..memory_of(&machine, revived.pid)? });
+    Ok(Results {
+        system: system()?,
+        plan: *plan,
+        warm,
+        first,
+        floor,
+        memory,
+        holding: Holding {
+            count: many,
+            open_wall_ms: open_wall.as_secs_f64() * 1e3,
+            close,
+            close_wall_ms: close_wall.as_secs_f64() * 1e3,
+            failures,
+        },
+        revival: Revival {
+            gone_ms: millis(revived.gone_ns),
+            serving_ms: millis(revived.serving_ns),
+            expected: before,
+            known: revived.sessions,
+        },
+    })
+}
+
+fn say(what: &str) {
+    println!("Measuring: {what} …");
+}
+
+fn boot(plan: &Plan) -> Result<Machine> {
+    let mut builder = Machine::builder().config(CONFIG);
+    let names = |prefix: &'static str, count: usize| (0..count).map(move |n| format!("{prefix}{n}"));
+    // One more of each than is measured: nobody's first login is the machine's first.
+    let users =
+        names("first", plan.first + 1).chain(names("bare", plan.first + 1)).chain(names("holder", HOLDERS));
+    for (uid, name) in (2000..).zip(users) {
+        builder = builder.user(&name, uid);
+    }
+    builder.try_boot()
+}
+
+/// A usherd as an init would start it; the harness's own way of starting it turns on debugging messages.
+struct Usherd<'m> {
+    machine: &'m Machine,
+    process: Background<'m>,
+}
+
+impl<'m> Usherd<'m> {
+    fn start(machine: &'m Machine) -> Result<Self> {
+        let environment = [("NOTIFY_SOCKET", spec::NOTIFY_SOCKET)];
+        let process = machine.spawn_with(&["/usr/sbin/usherd"], None, &environment);
+        let ready = format!("{} READY=1", process.pid());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !machine.read(spec::NOTIFICATIONS).lines().any(|line| line == ready) {
+            anyhow::ensure!(Instant::now() < deadline, "usherd does not start: {}", process.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(Self { machine, process })
+    }
+
+    fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
+    fn memory(&self, held: usize) -> Result<Memory> {
+        Ok(Memory { held, ..memory_of(self.machine, self.pid())? })
+    }
+}
+
+fn memory_of(machine: &Machine, pid: i32) -> Result<Memory> {
+    let rollup = format!("/proc/{pid}/smaps_rollup");
+    let text = machine.read(&rollup);
+    let kib = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").parse().with_context(|| format!("no {name} in {rollup}"))
+    };
+    let descriptors = machine.file(format!("/proc/{pid}/fd"));
+    let descriptors =
+        fs::read_dir(&descriptors).with_context(|| format!("list {}", descriptors.display()))?.count();
+    Ok(Memory { held: 0, pss_kib: kib("Pss:")?, anonymous_kib: kib("Pss_Anon:")?, descriptors })
+}
+
+/// Every user in turn: first a login, then a bare manager, and the next time the other way round. The users of the
+/// first round warm the caches and are not counted.
+fn first_logins(plan: &Plan, machine: &Machine) -> Result<First> {
+    let mut first = First::default();
+    for number in 0..=plan.first {
+        let mut sample = First::default();
+        let login_first = number % 2 == 0;
+        if login_first {
+            first_login(machine, number, &mut sample)?;
+        }
+        let uid = (2000 + plan.first + 1 + number).to_string();
+        let words = ["sh", "-c", BARE, "sh", &uid, &format!("bare{number}")];
+        let ready: Ready = load::measure(machine, &words)?;
+        sample.bare.extend([ready.ready_ns]);
+        if !login_first {
+            first_login(machine, number, &mut sample)?;
+        }
+        if number > 0 {
+            first.add(sample);
+        }
+    }
+    Ok(first)
+}
+
+fn first_login(machine: &Machine, number: usize, first: &mut First) -> Result<()> {
+    let user = format!("first{number}");
+    let outcome = load::cycles(machine, Logins { service: USHER, users: &user, count: 1, at_once: 1 })?;
+    let slice = format!("/user.slice/user-{}.slice", 2000 + number);
+    machine.wait_for("everything of the user to be gone", || machine.cgroup_procs(&slice).is_none());
+    first.open.extend(outcome.open_ns);
+    first.failures.extend(outcome.failures);
+    Ok(())
+}
+
+impl First {
+    fn add(&mut self, sample: Self) {
+        self.open.append(sample.open);
+        self.bare.append(sample.bare);
+        self.failures.extend(sample.failures);
+    }
+}
+
+/// Both services, each number at a time, in turn, and the bare kernel once a round.
+fn warm(
+    plan: &Plan,
+    machine: &Machine,
+    held: usize,
+    floor: &mut BTreeMap<&'static str, Times>,
+) -> Result<Vec<Case>> {
+    let mut cases: Vec<Case> = [PERMIT, USHER]
+        .into_iter()
+        .flat_map(|service| AT_ONCE.map(|at_once| Case::new(service, at_once, held)))
+        .collect();
+    for round in 0..=plan.rounds {
+        for case in &mut cases {
+            let logins = Logins {
+                service: case.service,
+                users: "alice",
+                count: plan.per_round,
+                at_once: case.at_once,
+            };
+            let outcome = load::cycles(machine, logins)?;
+            // The first round warms up.
+            if round > 0 {
+                case.add(outcome);
+            }
+        }
+        if round > 0 && held == 0 {
+            add_floor(plan, machine, floor)?;
+        }
+    }
+    Ok(cases)
+}
+
+impl Case {
+    fn new(service: &'static str, at_once: usize, held: usize) -> Self {
+        Self {
+            service,
+            at_once,
+            held,
+            open: Times::default(),
+            close: Times::default(),
+            logins_per_second: 0.0,
+            failures: Vec::new(),
+            wall_ns: 0,
+        }
+    }
+
+    fn add(&mut self, outcome: load::Outcome) {
+        self.open.extend(outcome.open_ns);
+        self.close.extend(outcome.close_ns);
+        self.failures.extend(outcome.failures);
+        self.wall_ns += outcome.wall_ns;
+        self.logins_per_second = self.close.len() as f64 / (self.wall_ns as f64 / 1e9);
+    }
+}
+
+fn add_floor(plan: &Plan, machine: &Machine, floor: &mut BTreeMap<&'static str, Times>) -> Result<()> {
+    let count = plan.per_round.to_string();
+    let times: load::Floor = load::measure(machine, &["usher-pam-load", "floor", "--count", &count])?;
+    for (name, times) in [
+        ("open", times.open_ns),
+        ("close", times.close_ns),
+        ("round trip", times.round_trip_ns),
+        ("enter cgroup", times.enter_cgroup_ns),
+        ("two files", times.two_files_ns),
+        ("leave cgroup", times.leave_cgroup_ns),
+        ("tmpfs", times.tmpfs_ns),
+    ] {
+        floor.entry(name).or_default().extend(times);
+    }
+    Ok(())
+}
+
+/// Managers that are still starting would be measured, too.
+fn wait_for_managers(machine: &Machine, users: &[&str]) -> Result<()> {
+    for user in users {
+        let words = ["usherctl", "show-user", user, "-p", "Manager", "--value"];
+        machine.wait_for("the user managers to be ready", || machine.try_run(&words).text() == "ready");
+    }
+    Ok(())
+}
+
+fn sessions(machine: &Machine) -> Result<usize> {
+    let output = machine.run(&["usherctl", "list-sessions", "--no-legend"]);
+    Ok(output.stdout.lines().count())
+}
+
+fn system() -> Result<System> {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("read the kernel's version")?;
+    let processors = std::thread::available_parallelism().context("count processors")?.get();
+    Ok(System { kernel: kernel.trim().to_owned(), processors, version: env!("CARGO_PKG_VERSION") })
+}
