@@ -15,7 +15,7 @@ use usher_protocol::messages::{
 
 use super::Service;
 use super::connection::Replies;
-use super::peer::Peer;
+use super::peer::{Leader, Peer};
 use crate::inbox::{Broker, shutting_down};
 use crate::sys::accounts::{self, LookupError, Query};
 use crate::sys::{cgroup, idle, pidfd};
@@ -26,7 +26,7 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answers one call.
 pub(crate) async fn answer(
     call: Call,
-    peer: &mut Peer,
+    peer: &Peer,
     passed: Option<OwnedFd>,
     service: &Service,
     replies: &mut Replies<'_>,
@@ -107,7 +107,7 @@ pub(crate) async fn answer(
 /// A login: what the peer says, and what the kernel says of the peer.
 async fn open(
     params: SessionRequest,
-    peer: &mut Peer,
+    peer: &Peer,
     passed: Option<OwnedFd>,
     service: &Service,
     replies: &mut Replies<'_>,
@@ -123,7 +123,7 @@ async fn open(
     if let Err(refusal) = service.headroom.check(peer.room, params.uid) {
         return replies.refuse(&refusal).await;
     }
-    let (leader, fd) = match peer.leader(passed) {
+    let Leader { process: leader, pidfd, vt: console } = match peer.leader(replies.stream(), passed) {
         Ok(leader) => leader,
         Err(refusal) => return replies.refuse(&refusal).await,
     };
@@ -137,14 +137,13 @@ async fn open(
             service.broker.query(led).await.ok().flatten()
         }
     };
-    let console = pidfd::controlling_vt(leader.pid);
     let audit = pidfd::audit_session(leader.pid);
     let (caller, more) = (peer.uid, replies.more());
     let make = move |request| {
         let open = Open { request, more, caller, leader, inside, origin, console, audit, params };
         Event::Open(Box::new(open))
     };
-    let mut answers = service.broker.request(Some(fd), make).await;
+    let mut answers = service.broker.request(Some(pidfd), make).await;
     let mut told = false;
     loop {
         match answers.recv().await {

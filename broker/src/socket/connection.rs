@@ -29,7 +29,7 @@ pub(crate) struct Connection {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(stream: UnixStream, mut peer: Peer, service: Service) -> io::Result<()> {
+pub(crate) async fn serve(stream: UnixStream, peer: Peer, service: Service) -> io::Result<()> {
     let mut connection = Connection { stream, decoder: Decoder::new(MAX_REQUEST), passed: None };
     let room = service.headroom.check(peer.room, peer.uid);
     let _place = match room.and_then(|()| service.guests.admit(peer.uid)) {
@@ -45,7 +45,7 @@ pub(crate) async fn serve(stream: UnixStream, mut peer: Peer, service: Service) 
         match Call::parse(&request.method, request.parameters.as_deref()) {
             Ok(call) => {
                 let mut replies = Replies { connection: &mut connection, request: &request };
-                calls::answer(call, &mut peer, passed, &service, &mut replies).await?;
+                calls::answer(call, &peer, passed, &service, &mut replies).await?;
             }
             Err(refusal) if request.oneway => {
                 tracing::debug!(uid = %peer.uid, %refusal, "oneway call refused")
@@ -74,6 +74,11 @@ impl Replies<'_> {
         let mut fds = [PollFd::new(&self.connection.stream, PollFlags::empty())];
         // What cannot be asked is still there, for all that is known.
         poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// The connection's socket, for what the kernel says of the peer.
+    pub(crate) fn stream(&self) -> &UnixStream {
+        &self.connection.stream
     }
 
     /// Sends a reply; `continues` when another one follows.

@@ -3,9 +3,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use tokio::net::UnixStream;
-use usher_protocol::ids::{LeaderPid, Uid};
+use usher_protocol::ids::{LeaderPid, Uid, VtNr};
 use usher_protocol::messages::Refusal;
 
 use super::headroom::Room;
@@ -18,10 +19,17 @@ pub(crate) struct Peer {
     pub(crate) uid: Uid,
     /// Its process id when it connected; somebody else's, perhaps, once it has gone.
     pub(crate) pid: u32,
-    /// The process itself (SO_PEERPIDFD, Linux 6.5).
-    pidfd: Option<OwnedFd>,
     /// Who could be served when it connected.
     pub(crate) room: Room,
+}
+
+/// A peer that is to lead a session, and what /proc says of it.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    pub(crate) process: LeaderPid,
+    pub(crate) pidfd: OwnedFd,
+    /// The VT that it is controlled by.
+    pub(crate) vt: Option<VtNr>,
 }
 
 impl Peer {
@@ -32,27 +40,33 @@ impl Peer {
         if pid == 0 {
             return Err(io::Error::other("the peer is in another pid namespace"));
         }
-        Ok(Self { uid, pid, pidfd: getsockopt(stream, sockopt::PeerPidfd).ok(), room })
+        Ok(Self { uid, pid, room })
     }
 
-    /// The peer as a session's leader. Where the kernel does not give out the peer's pidfd, the one that the peer has
-    /// passed is taken, if it is its own.
-    pub(crate) fn leader(&mut self, passed: Option<OwnedFd>) -> Result<(LeaderPid, OwnedFd), Refusal> {
+    /// The peer as a session's leader: the process itself by SO_PEERPIDFD, or, where the kernel does not have that (before
+    /// Linux 6.5), by the pidfd that the peer has passed, if it is its own.
+    pub(crate) fn leader(&self, stream: &UnixStream, passed: Option<OwnedFd>) -> Result<Leader, Refusal> {
         let failed = |what: &str| Refusal::Failed {
             message: format!("cannot identify the process {} that registers a session: {what}", self.pid),
         };
-        let fd = match self.pidfd.take() {
-            Some(fd) => fd,
-            None => passed.ok_or_else(|| failed("this kernel needs the module to pass its own pidfd"))?,
+        let pidfd = match getsockopt(stream, sockopt::PeerPidfd) {
+            // The kernel took both of the same process: this one has the number that SO_PEERCRED gave.
+            Ok(pidfd) => pidfd,
+            Err(Errno::ENOPROTOOPT) => {
+                let pidfd =
+                    passed.ok_or_else(|| failed("this kernel needs the module to pass its own pidfd"))?;
+                if pidfd::pid_of(&pidfd).map_err(|e| failed(&e.to_string()))? != Some(self.pid) {
+                    return Err(failed("the pidfd is another process's, or the process has gone"));
+                }
+                pidfd
+            }
+            Err(error) => return Err(failed(error.desc())),
         };
-        // A pidfd of a process that has gone knows no number any more; its number cannot have been used again before.
-        if pidfd::pid_of(&fd).map_err(|e| failed(&e.to_string()))? != Some(self.pid) {
-            return Err(failed("the pidfd is another process's, or the process has gone"));
-        }
-        let leader = pidfd::leader_of(self.pid).map_err(|e| failed(&e.to_string()))?;
-        if pidfd::has_exited(&fd) {
+        let (process, vt) = pidfd::leader_and_vt(self.pid).map_err(|e| failed(&e.to_string()))?;
+        // Looked at last: as it lives, its number was not somebody else's when /proc was read.
+        if pidfd::has_exited(&pidfd) {
             return Err(failed("it has gone"));
         }
-        Ok((leader, fd))
+        Ok(Leader { process, pidfd, vt })
     }
 }

@@ -1,10 +1,10 @@
 //! The directories under /run/systemd, and how files in them come and go: replaced by rename, so that no reader ever
 //! sees half of one and every monitor wakes up (contract/state-files.md section 2).
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -224,9 +224,8 @@ fn make_directory(path: &Path) -> Result<()> {
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    // For readers of all users: usherd has a umask (022) that takes nothing away from this mode.
     let mut file = File::options().write(true).create_new(true).mode(0o644).open(path)?;
-    // Readers of all users depend on the mode: no umask of whoever started the broker may take part of it away.
-    file.set_permissions(Permissions::from_mode(0o644))?;
     file.write_all(text.as_bytes())
 }
 
@@ -246,6 +245,7 @@ fn remove(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn seat(id: &str) -> SeatRecord {
         SeatRecord {

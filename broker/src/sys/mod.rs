@@ -11,6 +11,7 @@ pub mod limits;
 pub mod linger;
 pub mod mount;
 pub mod pidfd;
+mod proc;
 mod raw;
 mod readiness;
 pub mod scope_watch;

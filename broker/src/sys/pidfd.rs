@@ -1,13 +1,12 @@
 //! Processes by pidfd: who they are, whether they still are, signalling them; and what /proc says about them.
 
-use std::fs;
 use std::iter;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::process::{Pid, PidfdFlags};
 use usher_protocol::ids::{LeaderPid, VtNr};
 
-use super::{Context, Result, SysError, raw};
+use super::{Context, Result, SysError, proc, raw};
 
 /// A pidfd for the process that has this number now.
 ///
@@ -50,8 +49,9 @@ pub fn signal(fd: impl AsFd, number: i32) -> Result<()> {
 /// The descriptor is no pidfd.
 pub fn pid_of(fd: impl AsFd) -> Result<Option<u32>> {
     let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
-    let text = fs::read_to_string(&path).context("read", &path)?;
-    let pid = text.lines().find_map(|line| line.strip_prefix("Pid:"));
+    let text = proc::read(&path).context("read", &path)?;
+    let pid = String::from_utf8_lossy(&text);
+    let pid = pid.lines().find_map(|line| line.strip_prefix("Pid:"));
     let pid = pid.ok_or_else(|| SysError::other("use as pidfd", &path, "it is something else"))?;
     Ok(pid.trim().parse().ok().filter(|&pid| pid > 0))
 }
@@ -65,9 +65,14 @@ pub fn has_exited(fd: impl AsFd) -> bool {
     poll(&mut fds, Some(&now)).map_or(true, |ready| ready > 0)
 }
 
-/// The virtual terminal that the process is controlled by, if its controlling terminal is one.
-pub fn controlling_vt(pid: u32) -> Option<VtNr> {
-    stat(pid).ok()?.vt()
+/// The process that has this number now, and the virtual terminal that it is controlled by, if its controlling terminal
+/// is one.
+///
+/// # Errors
+/// As for [`leader_of`].
+pub fn leader_and_vt(pid: u32) -> Result<(LeaderPid, Option<VtNr>)> {
+    let stat = stat(pid)?;
+    Ok((LeaderPid { pid, start: stat.start }, stat.vt()))
 }
 
 /// The process's ancestors, the parent first, PID 1 last. Ends where a process has gone meanwhile.
@@ -80,8 +85,8 @@ pub fn parents(pid: u32) -> impl Iterator<Item = LeaderPid> {
 
 /// The audit session that the process belongs to, if any.
 pub fn audit_session(pid: u32) -> Option<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/sessionid")).ok()?;
-    text.trim().parse().ok().filter(|&id| id != u32::MAX)
+    let text = proc::read(&format!("/proc/{pid}/sessionid")).ok()?;
+    std::str::from_utf8(&text).ok()?.trim().parse().ok().filter(|&id| id != u32::MAX)
 }
 
 /// What is wanted of /proc/PID/stat (proc_pid_stat(5)).
@@ -107,7 +112,7 @@ impl Stat {
 
 fn stat(pid: u32) -> Result<Stat> {
     let path = format!("/proc/{pid}/stat");
-    let text = fs::read(&path).context("read", &path)?;
+    let text = proc::read(&path).context("read", &path)?;
     parse_stat(&text).ok_or_else(|| SysError::other("understand", &path, "unknown format"))
 }
 
@@ -130,6 +135,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use rustix::event::{PollFd, PollFlags, poll};
+    use std::fs;
     use std::process::{Child, Command, Stdio, id};
 
     fn sleeper() -> Child {

@@ -17,7 +17,7 @@ use usher_protocol::ids::{SessionId, Uid};
 
 pub use path::{owner_of, session_of};
 
-use super::{Context, Result, SysError, pidfd};
+use super::{Context, Result, SysError, pidfd, proc};
 
 /// Where cgroup2 may be mounted: alone, or beside version 1 hierarchies ("hybrid").
 const MOUNT_POINTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -303,8 +303,8 @@ impl CgroupRoot {
 
 /// The cgroup that a process is in. `None` if the process is gone or cgroup2 is not mounted.
 pub fn cgroup_of(pid: u32) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    path::unified(&text).map(str::to_owned)
+    let text = proc::read(&format!("/proc/{pid}/cgroup")).ok()?;
+    path::unified(std::str::from_utf8(&text).ok()?).map(str::to_owned)
 }
 
 /// Whether there is any process in the cgroup or below it. A cgroup that is gone has none.
