@@ -4,13 +4,18 @@
 mod common;
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use common::{Process, report, require_root, uid, wait_until};
+use rustix::process::WaitIdOptions;
 use usher_broker::sys::cgroup::{CgroupRoot, cgroup_of, owner_of, populated};
+use usher_broker::sys::pidfd;
 use usher_broker::sys::scope_watch::ScopeWatch;
+use usher_broker::sys::spawn::spawn_in_cgroup;
 use usher_model::Reaped;
 use usher_protocol::ids::SessionId;
 
@@ -214,5 +219,29 @@ fn what_a_second_login_costs() {
     leader.end();
     let slice = root.slice_path(uid);
     wait_until("the slice is empty", || populated(&slice).unwrap(), |&populated| !populated);
+    assert_eq!(root.remove_slice(uid).unwrap(), Reaped::Gone);
+}
+
+#[test]
+fn a_program_is_born_in_its_cgroup() {
+    let (root, uid) = (root(), uid(9));
+    let cgroup = root.manager_cgroup(uid, uid.get()).unwrap();
+    let mut command = Command::new("/bin/sleep");
+    command.arg("1000");
+    let stdin = fs::File::open("/dev/null").unwrap();
+    let (pid, fd) = spawn_in_cgroup(&command, &cgroup, stdin.as_fd()).unwrap();
+    assert_eq!(pidfd::pid_of(&fd).unwrap(), Some(pid));
+    assert_eq!(root.procs(&cgroup).unwrap(), [pid]);
+    assert_eq!(fs::read(format!("/proc/{pid}/cmdline")).unwrap(), b"/bin/sleep\x001000\x00");
+    assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"");
+    assert_eq!(fs::read_link(format!("/proc/{pid}/fd/0")).unwrap(), Path::new("/dev/null"));
+    pidfd::signal(&fd, 9).unwrap();
+    rustix::process::waitid(rustix::process::WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED).unwrap();
+
+    let error = spawn_in_cgroup(&Command::new("/nonexistent"), &cgroup, stdin.as_fd()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    assert!(root.procs(&cgroup).unwrap().is_empty(), "the child that could not execute it is gone");
+    let error = spawn_in_cgroup(&command, &cgroup.join("nonexistent"), stdin.as_fd()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     assert_eq!(root.remove_slice(uid).unwrap(), Reaped::Gone);
 }

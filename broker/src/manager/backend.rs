@@ -1,14 +1,14 @@
 //! What runs as a user's manager, and the command line that makes a process become it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use usher_model::Account;
 
 use crate::config::Manager;
 
 /// Becomes the manager: joins the cgroup, opens the PAM session, drops privileges, executes the program.
-const LAUNCHER: &str = "/usr/lib/usher/usher-user-manager";
+pub(super) const LAUNCHER: &str = "/usr/lib/usher/usher-user-manager";
 /// Where distributions keep systemd.
 const SYSTEMD: &[&str] = &["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
 
@@ -77,6 +77,6 @@ pub(super) fn command(
     command.arg("--await-go-ahead");
     command.arg("--").arg(&program.path).args(&program.arguments);
     // usherd's own environment is the init system's business, not the users'.
-    command.env_clear().stdin(Stdio::piped());
+    command.env_clear();
     command
 }

@@ -6,11 +6,13 @@ mod realm;
 mod supervise;
 
 use std::collections::HashMap;
-use std::io::Write;
-use std::process::ChildStdin;
+use std::io::{self, PipeReader, PipeWriter, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tracing::debug;
 use usher_model::{Account, Generation};
 use usher_protocol::ids::{LeaderPid, Uid};
 
@@ -18,6 +20,8 @@ use crate::config;
 use crate::inbox::Broker;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::pidfd;
+use crate::sys::spawn::spawn_in_cgroup;
+use backend::Program;
 use notify::Readiness;
 use realm::Realm;
 use supervise::{Order, Supervised};
@@ -39,7 +43,7 @@ pub(crate) struct Managers {
 struct Running {
     generation: Generation,
     /// Where the launcher waits for the word that it is on file.
-    launcher: Option<ChildStdin>,
+    launcher: Option<PipeWriter>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
@@ -65,16 +69,14 @@ impl Managers {
             .map_err(|error| format!("cannot prepare its cgroup: {error}"))?;
         let readiness = Readiness::bind(uid, account.gid)
             .map_err(|error| format!("cannot make its readiness socket: {error}"))?;
-        let mut command = backend::command(account, &program, cgroup.as_deref(), &readiness.path());
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("cannot run {}: {error}", command.get_program().display()))?;
+        let (waits, launcher) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
+        let (pid, fd) = spawn(account, &program, cgroup.as_deref(), &readiness, waits)
+            .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER))?;
         // Not reaped yet, so the number is its own.
-        let identify = || Ok((pidfd::leader_of(child.id())?, pidfd::open(child.id())?));
-        let identified: Result<_, crate::sys::SysError> = identify();
-        let (main, fd) = identified.map_err(|error| format!("lost it right after its start: {error}"))?;
+        let main =
+            pidfd::leader_of(pid).map_err(|error| format!("lost it right after its start: {error}"))?;
         let supervised = Supervised { uid, generation, main, fd, is_child: true, readiness: Some(readiness) };
-        self.supervise(supervised, child.stdin.take());
+        self.supervise(supervised, Some(launcher));
         Ok(main)
     }
 
@@ -103,7 +105,7 @@ impl Managers {
         self.supervise(Supervised { uid, generation, main, fd, is_child: false, readiness }, None);
     }
 
-    fn supervise(&mut self, supervised: Supervised, launcher: Option<ChildStdin>) {
+    fn supervise(&mut self, supervised: Supervised, launcher: Option<PipeWriter>) {
         let (orders, receiver) = mpsc::unbounded_channel();
         let running = Running { generation: supervised.generation, launcher, orders };
         self.running.insert(supervised.uid, running);
@@ -133,4 +135,25 @@ impl Managers {
             let _ = running.orders.send(order);
         }
     }
+}
+
+/// Starts the launcher, in its cgroup where that is possible; else it moves there itself. Its standard input is where it
+/// waits for the word to go on.
+fn spawn(
+    account: &Account,
+    program: &Program,
+    cgroup: Option<&Path>,
+    readiness: &Readiness,
+    stdin: PipeReader,
+) -> io::Result<(u32, OwnedFd)> {
+    if let Some(cgroup) = cgroup {
+        let command = backend::command(account, program, None, &readiness.path());
+        match spawn_in_cgroup(&command, cgroup, stdin.as_fd()) {
+            Ok(child) => return Ok(child),
+            Err(error) => debug!(%error, "cannot start the user manager in its cgroup: it will move there"),
+        }
+    }
+    let mut command = backend::command(account, program, cgroup, &readiness.path());
+    let child = command.stdin(stdin).spawn()?;
+    Ok((child.id(), pidfd::open(child.id()).map_err(|error| error.source)?))
 }

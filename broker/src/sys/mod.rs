@@ -15,6 +15,7 @@ mod proc;
 mod raw;
 mod readiness;
 pub mod scope_watch;
+pub mod spawn;
 pub mod vt;
 
 pub use error::{Context, Result, SysError};

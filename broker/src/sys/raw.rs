@@ -1,7 +1,8 @@
 //! The calls for which there is no safe one. Each does one thing, and says why it is sound.
 
+use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::process::Signal;
 use tokio::io::Interest;
@@ -65,4 +66,54 @@ pub(super) fn remove_sysv(kind: SysvKind, id: i32) -> io::Result<()> {
         Some(libc::EINVAL | libc::EIDRM) => Ok(()),
         _ => Err(error),
     }
+}
+
+/// linux/sched.h; libc's constants are of a type too narrow for them.
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+/// Makes a child process in a cgroup, which executes a program with an empty environment; should that fail, it writes the
+/// error number to `failure` and ends. Returns its number and a pidfd.
+pub(super) fn clone_and_exec(
+    words: &[CString],
+    cgroup: BorrowedFd<'_>,
+    stdin: BorrowedFd<'_>,
+    failure: BorrowedFd<'_>,
+) -> io::Result<(u32, OwnedFd)> {
+    // Everything that the child needs is made before: other threads of this process do not exist in it, and may hold the
+    // allocator's lock for ever.
+    let argv: Vec<_> = words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
+    let envp = [std::ptr::null()];
+    let Some(&program) = argv.first().filter(|program| !program.is_null()) else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: clone_args is a structure of numbers, for which zero is a value; zero means "not used", clone(2).
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    arguments.flags = CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND | libc::CLONE_PIDFD as u64;
+    arguments.pidfd = (&raw mut pidfd).addr() as u64;
+    arguments.exit_signal = libc::SIGCHLD as u64;
+    arguments.cgroup = cgroup.as_raw_fd() as u64;
+    // SAFETY: without CLONE_VM and a stack, clone3(2) is fork(2): the child goes on here with a copy of the memory. The
+    // kernel writes one c_int, which `pidfd` has room for.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
+    if pid == 0 {
+        // SAFETY: the child, a copy of one thread: only calls that signal-safety(7) permits, until it becomes another
+        // program or ends. The strings and arrays are ended by NUL and null and are alive; CLONE_CLEAR_SIGHAND has
+        // taken the handlers away.
+        unsafe {
+            if libc::dup2(stdin.as_raw_fd(), libc::STDIN_FILENO) != -1 {
+                libc::execve(program, argv.as_ptr(), envp.as_ptr());
+            }
+            let errno = *libc::__errno_location();
+            libc::write(failure.as_raw_fd(), (&raw const errno).cast(), size_of::<libc::c_int>());
+            libc::_exit(127);
+        }
+    }
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: clone3(2) has succeeded and has put a new descriptor there, which nobody else knows.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok((u32::try_from(pid).map_err(io::Error::other)?, pidfd))
 }
