@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use usher_model::record::RuntimeKind;
 use usher_model::{Answer, Effect, Event, LookupFailure, News, RequestId, Severity};
-use usher_protocol::ids::{Uid, UserName};
+use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
 
 use crate::inbox::Broker;
 use crate::leaders::Leaders;
@@ -62,8 +62,16 @@ impl Interpreter {
                 Some(Event::RuntimeDirCreated { uid, result })
             }
             Effect::CreateScope { uid, session, leader } => {
-                let result = self.scopes.create(uid, &session, leader).map_err(|error| error.to_string());
-                Some(Event::ScopeCreated { session, result })
+                match self.scopes.create_at_once(uid, &session, leader) {
+                    Some(result) => {
+                        let result = result.map_err(|error| error.to_string());
+                        Some(Event::ScopeCreated { session, result })
+                    }
+                    None => {
+                        self.create_scope(uid, session, leader);
+                        None
+                    }
+                }
             }
             Effect::ReapScope { uid, session, move_out } => {
                 let result = self.scopes.reap(uid, &session, move_out.as_ref());
@@ -141,6 +149,22 @@ impl Interpreter {
         if last {
             self.requests.remove(&request);
         }
+    }
+
+    /// Waits for the kernel, so not in the loop: other logins and the start of this user's manager go on meanwhile. It begins
+    /// when the loop has done everything else that is to be done now, because the kernel changes no other cgroup while
+    /// it waits.
+    fn create_scope(&self, uid: Uid, session: SessionId, leader: LeaderPid) {
+        let broker = self.broker.clone();
+        let create = self.scopes.creation();
+        tokio::spawn(async move {
+            let id = session.clone();
+            let result = match tokio::task::spawn_blocking(move || create(uid, &id, leader)).await {
+                Ok(result) => result.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            broker.report(Event::ScopeCreated { session, result }).await;
+        });
     }
 
     /// Freeing a large runtime directory takes a while, and so does looking through IPC objects: not in the loop.

@@ -101,6 +101,9 @@ impl Run {
             if let Event::ManagerGone { uid, generation, .. } = event {
                 self.interpreter.managers.forget(uid, generation);
             }
+            if let Event::ScopeCreated { .. } = event {
+                self.interpreter.scopes.moved();
+            }
             let started = match event {
                 Event::ManagerStarted { uid, generation, .. } => Some((uid, generation)),
                 _ => None,
