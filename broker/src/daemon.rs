@@ -94,6 +94,9 @@ async fn start(lock: &Lock) -> Result<()> {
             None
         }
     };
+    if let Err(error) = mount::share_parent() {
+        warn!("user managers may miss runtime directories of users who log in after them: {error}");
+    }
     let files = StateFiles::default();
     let past = restore::look(&files, cgroups.as_deref())?;
     let mut found = past.found;

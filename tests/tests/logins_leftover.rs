@@ -44,9 +44,12 @@ fn a_process_that_stays_pins_session_and_user() {
     assert_eq!((user["STATE"].as_str(), user["STOPPING"].as_str()), ("closing", "no"));
     assert_eq!(machine.manager(&ALICE), Some(manager));
     assert!(machine.mounted("/run/user/1001").is_some());
-    let status = machine.run(&["usherctl", "session-status", &id]);
+    // nohup becomes sleep in its own time.
+    let status = machine.wait_some("session-status to show it", || {
+        let status = machine.run(&["usherctl", "session-status", &id]);
+        status.stdout.contains(&format!("{pid} sleep 1000")).then_some(status)
+    });
     assert!(status.stdout.contains("State: closing"), "{status}");
-    assert!(status.stdout.contains(&format!("{pid} sleep 1000")), "{status}");
     // Not the one that stands for her any more, and no way in for `auto`.
     assert_eq!(user.get("DISPLAY"), None);
 

@@ -125,8 +125,17 @@ fn su_from_outside_opens_a_session() {
 
 #[test]
 fn from_a_user_service_su_opens_a_session_of_its_own() {
-    // With private mounts, the kernel's default, the service would not see a directory that is mounted after its start.
-    let machine = Machine::builder().config("[Login]\nUserStopDelaySec=0\n").shared_mounts().boot();
+    su_from_a_user_service(Machine::builder().config("[Login]\nUserStopDelaySec=0\n").boot());
+}
+
+/// As above, where `/` gives its mounts to other namespaces: what systemd and some other init systems make of it.
+#[test]
+fn from_a_user_service_where_mounts_are_shared() {
+    su_from_a_user_service(Machine::builder().config("[Login]\nUserStopDelaySec=0\n").shared_mounts().boot());
+}
+
+/// The service is in its manager's mount namespace, and must see a directory that is mounted after the manager's start.
+fn su_from_a_user_service(machine: Machine) {
     let _usherd = machine.start_usherd();
     let (mut ssh, id) = alice(&machine);
     // As a terminal emulator does that runs as a service of the user manager.

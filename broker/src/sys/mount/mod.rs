@@ -4,6 +4,7 @@
 //! Nothing here follows a link, stacks one mount on another, or deletes as root what a user has put there.
 
 mod contents;
+mod sharing;
 
 use std::fmt::Display;
 use std::fs;
@@ -22,6 +23,7 @@ use usher_model::record::RuntimeKind;
 use usher_protocol::ids::Uid;
 
 pub use contents::{REMOVE_CONTENTS_ARGUMENT, remove_contents};
+pub use sharing::share_parent;
 
 use super::{Context, Result, SysError};
 
