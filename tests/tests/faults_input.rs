@@ -133,7 +133,7 @@ for linger in [True, False]:
 "#;
     poke(&machine, "alice", &format!("BOB = '{}'\n{script}", bob.session));
     assert_eq!((machine.read(session_file(&bob.session)), machine.read(user_file(1002))), before);
-    assert_eq!(sessions(&machine), [bob.session.clone()]);
+    assert_eq!(sessions(&machine), std::slice::from_ref(&bob.session));
     assert_eq!(names(&machine, "/var/lib/systemd/linger"), Vec::<String>::new());
     assert!(!machine.exists(user_file(ALICE)), "{}", broker.log());
     bob.log_out();
