@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use usher_model::record::RuntimeKind;
-use usher_model::{Answer, Effect, Event, LookupFailure, News, RequestId, Severity};
+use usher_model::{Answer, Effect, Event, LookupFailure, News, RequestId, Severity, StateFile};
 use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
 
 use crate::inbox::Broker;
@@ -50,12 +50,14 @@ impl Interpreter {
     /// Does one thing.
     pub(crate) fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::ReserveIds { up_to } => told(counter::write(up_to)),
-            Effect::SaveSession(record) => told(self.files.write_session(&record)),
+            Effect::ReserveIds { up_to } => saved(counter::write(up_to), || StateFile::Ids),
+            Effect::SaveSession(record) => {
+                saved(self.files.write_session(&record), || StateFile::Session(record.id))
+            }
             Effect::RemoveSession(id) => told(self.files.remove_session(&id)),
-            Effect::SaveUser(record) => told(self.files.write_user(&record)),
+            Effect::SaveUser(record) => saved(self.files.write_user(&record), || StateFile::User(record.uid)),
             Effect::RemoveUser(uid) => told(self.files.remove_user(uid)),
-            Effect::SaveSeat(record) => told(self.files.write_seat(&record)),
+            Effect::SaveSeat(record) => saved(self.files.write_seat(&record), || StateFile::Seat),
             Effect::CreateRuntimeDir { uid, gid } => {
                 let (bytes, inodes) = self.runtime_limits;
                 let result = mount::create(uid, gid, bytes, inodes).map_err(|error| error.to_string());
@@ -190,6 +192,13 @@ impl Interpreter {
             broker.report(Event::LingerResolved { name, result }).await;
         });
     }
+}
+
+/// For files.
+fn saved(result: sys::Result<()>, file: impl FnOnce() -> StateFile) -> Option<Event> {
+    let error = result.err()?;
+    warn!("{error}; trying again until it works");
+    Some(Event::NotSaved(file()))
 }
 
 /// For effects whose failure changes nothing that the model decides: the administrator is told.

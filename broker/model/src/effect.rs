@@ -9,20 +9,20 @@ use crate::record::{RuntimeKind, SeatRecord, SessionRecord, UserRecord};
 /// What is to be done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Remember that session ids below this number may have been given away.
+    /// Remember that session ids below this number may have been given away. Comes back as `NotSaved` if that fails.
     ReserveIds {
         /// The first number that is surely free.
         up_to: u64,
     },
-    /// Replace a session's file.
+    /// Replace a session's file. Comes back as `NotSaved` if that fails.
     SaveSession(Box<SessionRecord>),
     /// Remove a session's file.
     RemoveSession(SessionId),
-    /// Replace a user's file.
+    /// Replace a user's file. Comes back as `NotSaved` if that fails.
     SaveUser(Box<UserRecord>),
     /// Remove a user's file.
     RemoveUser(Uid),
-    /// Replace a seat's file.
+    /// Replace a seat's file. Comes back as `NotSaved` if that fails.
     SaveSeat(Box<SeatRecord>),
     /// Make the runtime directory. Comes back as `RuntimeDirCreated`.
     CreateRuntimeDir {

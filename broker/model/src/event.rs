@@ -233,8 +233,23 @@ pub enum Event {
         /// The user.
         result: Result<Account, LookupFailure>,
     },
+    /// A file could not be written; it is as it was before, or not there.
+    NotSaved(StateFile),
     /// The configuration was read again.
     Reloaded(Box<Settings>),
     /// A deadline may have passed.
     Tick,
+}
+
+/// One of the files that keep what a broker knows beyond its death.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StateFile {
+    /// The session ids that may have been given away.
+    Ids,
+    /// A user's.
+    User(Uid),
+    /// A session's.
+    Session(SessionId),
+    /// The seat's.
+    Seat,
 }

@@ -69,11 +69,12 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod unsaved;
 mod user;
 mod view;
 
 pub use effect::{Answer, Effect, MoveOut, News, Severity};
-pub use event::{Account, Event, Generation, LookupFailure, Now, Open, Reaped, RequestId};
+pub use event::{Account, Event, Generation, LookupFailure, Now, Open, Reaped, RequestId, StateFile};
 pub use model::Model;
 pub use policy::{Action, check as check_access};
 pub use restore::{Found, FoundSession, FoundUser};

@@ -6,7 +6,7 @@ use usher_protocol::ids::{SessionId, Uid, UserName};
 use usher_protocol::messages::Refusal;
 
 use crate::effect::{Answer, Effect, News, Severity};
-use crate::event::{Event, Now, RequestId};
+use crate::event::{Event, Now, RequestId, StateFile};
 use crate::logout::Why;
 use crate::policy::{self, Action};
 use crate::seat::Seat;
@@ -44,6 +44,8 @@ pub struct Model {
     pub(crate) dirty_sessions: BTreeSet<SessionId>,
     pub(crate) dirty_users: BTreeSet<Uid>,
     pub(crate) dirty_seat: bool,
+    /// What could not be put there.
+    pub(crate) unsaved: BTreeSet<StateFile>,
 }
 
 impl Model {
@@ -67,6 +69,7 @@ impl Model {
             dirty_sessions: BTreeSet::new(),
             dirty_users: BTreeSet::new(),
             dirty_seat: true,
+            unsaved: BTreeSet::new(),
         }
     }
 
@@ -141,6 +144,7 @@ impl Model {
             }
             Event::LingerResolved { name, result } => self.linger_resolved(now, name, result, out),
             Event::Reloaded(settings) => self.reload(now, *settings),
+            Event::NotSaved(file) => self.not_saved(now, file),
             Event::Tick => {}
         }
     }
@@ -187,6 +191,7 @@ impl Model {
                 Timer::ReadyWait(session) => self.answer_finally(&session, out),
                 Timer::ScopeKill(session) => self.kill_leftovers(&session, out),
                 Timer::ScopeRetry(session) => self.scope_emptied(&session),
+                Timer::SaveRetry => self.save_again(out),
                 Timer::LingerRetry(name) => out.act(Effect::ResolveLinger { name }),
             }
         }

@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     ScopeRetry(SessionId),
     /// A lingering user's name is looked up again.
     LingerRetry(UserName),
+    /// What could not be put on file is written again.
+    SaveRetry,
 }
 
 /// Deadlines by time and by purpose.

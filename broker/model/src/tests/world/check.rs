@@ -250,6 +250,7 @@ fn check_timers(model: &Model) {
             Timer::ReadyWait(id) => model.sessions.contains_key(id),
             Timer::ScopeKill(id) => model.sessions.get(id).is_some_and(|s| s.told_to_go),
             Timer::ScopeRetry(id) => model.sessions.contains_key(id),
+            Timer::SaveRetry => !model.unsaved.is_empty(),
             Timer::LingerRetry(name) => model.unresolved.contains_key(name),
         };
         assert!(belongs, "{timer:?} is nobody's");
