@@ -26,10 +26,12 @@ use notify::Readiness;
 use realm::Realm;
 use supervise::{Order, Supervised};
 
-/// Ends what is in the cgroup of a user's manager when there is no manager, and removes it. Nothing is, as a rule; but an
-/// usherd that could not write its files, for want of space, may have left a manager that nobody knows.
+/// Ends what is in the cgroup of a user's manager when there is no manager, and removes it, and the readiness socket.
+/// Nothing is there, as a rule; but an usherd that could not write its files, for want of space, may have left a manager
+/// that nobody knows, and one that was killed while it started one, the socket.
 pub(crate) async fn clear(uid: Uid, cgroups: Option<Arc<CgroupRoot>>) {
     Realm::new(cgroups).clear(uid).await;
+    notify::remove_leftover(uid);
 }
 
 /// The managers that run, one a user.

@@ -20,6 +20,11 @@ const DIRECTORY: &str = "/run/usher/notify";
 /// More than this a manager has no reason to send before it is ready.
 const MAX_MESSAGES: u32 = 10_000;
 
+/// Removes the file of a socket that nobody has any more.
+pub(super) fn remove_leftover(uid: Uid) {
+    let _ = std::fs::remove_file(PathBuf::from(DIRECTORY).join(uid.to_string()));
+}
+
 /// A manager's readiness socket; its file goes when it is dropped.
 #[derive(Debug)]
 pub(super) struct Readiness {
