@@ -32,7 +32,8 @@ impl Scopes {
     /// Makes a session's cgroup and moves its leader there; `None` if that will take a while, and is not done.
     ///
     /// Before the kernel moves a process it waits for an RCU grace period, 5 to 20 ms; only right after another move, while
-    /// the last period's effect lasts, it takes some 50 us. (Not with the mount option `favordynmods`, cgroups(7).)
+    /// the last period's effect lasts, it takes some 50 us. (Not with cgroup2's mount option `favordynmods`,
+    /// the kernel's admin-guide/cgroup-v2.)
     pub(crate) fn create_at_once(
         &mut self,
         uid: Uid,

@@ -113,6 +113,11 @@ fn usherd_hangs_while_the_login_waits_for_the_manager() {
     let leader = login.pid();
     let session = machine.wait_some("the session", || session_led_by(&machine, leader));
     machine.wait_for("the manager to be started", || manager(&machine).is_some());
+    // On file before it has its cgroup, and in that before the login is told that it is registered.
+    machine.wait_for("the session to be open", || {
+        broker.log().contains(&format!("new session {session} of user"))
+    });
+    machine.run(&["usherctl", "list-sessions"]);
     assert!(!login.log().contains("I am in"), "the login does not wait for the manager");
     broker.sigstop();
     machine.wait_within(Duration::from_secs(8), "the login to go on", || login.log().contains("I am in"));
