@@ -53,6 +53,8 @@ pub(super) struct Logins<'a> {
     pub(super) users: &'a str,
     pub(super) count: usize,
     pub(super) at_once: usize,
+    /// Milliseconds of rest before each login and logout.
+    pub(super) rest: u64,
 }
 
 /// Logins that end at once.
@@ -72,12 +74,13 @@ pub(super) fn measure<T: DeserializeOwned>(machine: &Machine, words: &[&str]) ->
 
 impl Logins<'_> {
     fn arguments(self) -> Vec<String> {
-        let Self { service, users, count, at_once } = self;
+        let Self { service, users, count, at_once, rest } = self;
         let words = [
             ("--service", service.to_owned()),
             ("--users", users.to_owned()),
             ("--count", count.to_string()),
             ("--at-once", at_once.to_string()),
+            ("--rest", rest.to_string()),
         ];
         words.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
     }

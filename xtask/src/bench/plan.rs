@@ -20,17 +20,21 @@ pub(crate) struct Plan {
     per_round: usize,
     /// First logins, and as many bare managers.
     first: usize,
+    /// Logins with a rest before each.
+    isolated: usize,
     /// Sessions to hold: a few, then many.
     held: [usize; 2],
 }
 
-pub(crate) const FULL: Plan = Plan { rounds: 10, per_round: 50, first: 20, held: [100, 1000] };
-pub(crate) const QUICK: Plan = Plan { rounds: 4, per_round: 25, first: 5, held: [100, 1000] };
+pub(crate) const FULL: Plan = Plan { rounds: 10, per_round: 50, first: 20, isolated: 30, held: [100, 1000] };
+pub(crate) const QUICK: Plan = Plan { rounds: 4, per_round: 25, first: 5, isolated: 8, held: [100, 1000] };
 
 /// How many at a time.
 const AT_ONCE: [usize; 3] = [1, 8, 32];
 const USHER: &str = "usher-bench";
 const PERMIT: &str = "permit-bench";
+/// Milliseconds without a login, long enough for the kernel to forget the last one: see [`Isolated`].
+const REST: u64 = 100;
 /// Users of the held sessions.
 const HOLDERS: usize = 10;
 
@@ -70,6 +74,7 @@ pub(crate) struct Results {
     /// By case and how many at a time; `held` sessions were open meanwhile.
     pub(crate) warm: Vec<Case>,
     pub(crate) first: First,
+    pub(crate) isolated: Isolated,
     pub(crate) floor: BTreeMap<&'static str, Times>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) holding: Holding,
@@ -102,6 +107,18 @@ pub(crate) struct Case {
 pub(crate) struct First {
     pub(crate) open: Times,
     pub(crate) bare: Times,
+    pub(crate) failures: Vec<String>,
+}
+
+/// Logins and logouts each after a rest, beside the bare kernel's. Before it moves a process to another cgroup, the kernel
+/// waits for an RCU grace period, unless another one was moved in the last few milliseconds: one login after the other,
+/// as above, does not show that.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Isolated {
+    pub(crate) open: Times,
+    pub(crate) close: Times,
+    pub(crate) bare_open: Times,
+    pub(crate) bare_close: Times,
     pub(crate) failures: Vec<String>,
 }
 
@@ -138,6 +155,7 @@ impl Results {
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures: Vec<String> = self.warm.iter().flat_map(|case| case.failures.clone()).collect();
         failures.extend(self.first.failures.clone());
+        failures.extend(self.isolated.failures.clone());
         failures.extend(self.holding.failures.clone());
         if self.revival.known != self.revival.expected {
             let Revival { known, expected, .. } = &self.revival;
@@ -160,13 +178,15 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
     say("logins with the manager running, beside pam_permit and the bare kernel");
     let mut floor = BTreeMap::new();
     let mut warm = warm(plan, &machine, 0, &mut floor)?;
+    say("the same, with a rest before each");
+    let isolated = isolated(plan, &machine)?;
 
     let holders: Vec<String> = (0..HOLDERS).map(|n| format!("holder{n}")).collect();
     let names: Vec<&str> = holders.iter().map(String::as_str).collect();
     let [few, many] = plan.held;
     say(&format!("{few}, then {many} sessions held"));
     let users = holders.join(",");
-    let hold = |count| Logins { service: USHER, users: &users, count, at_once: 32 };
+    let hold = |count| Logins { service: USHER, users: &users, count, at_once: 32, rest: 0 };
     let start = Instant::now();
     let some = Held::open(&machine, hold(few))?;
     let mut open_wall = start.elapsed();
@@ -188,6 +208,10 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
     let start = Instant::now();
     let (rest, some) = (rest.close()?, some.close()?);
     let close_wall = start.elapsed();
+    // What is being taken down is not what usherd holds without sessions.
+    machine.wait_for("the users' managers to be gone", || {
+        names.iter().all(|name| !machine.try_run(&["usherctl", "show-user", name]).ok())
+    });
     let mut close = Times::default();
     for outcome in [rest, some] {
         close.extend(outcome.close_ns);
@@ -199,6 +223,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
         plan: *plan,
         warm,
         first,
+        isolated,
         floor,
         memory,
         holding: Holding {
@@ -300,7 +325,8 @@ fn first_logins(plan: &Plan, machine: &Machine) -> Result<First> {
 
 fn first_login(machine: &Machine, number: usize, first: &mut First) -> Result<()> {
     let user = format!("first{number}");
-    let outcome = load::cycles(machine, Logins { service: USHER, users: &user, count: 1, at_once: 1 })?;
+    let outcome =
+        load::cycles(machine, Logins { service: USHER, users: &user, count: 1, at_once: 1, rest: REST })?;
     let slice = format!("/user.slice/user-{}.slice", 2000 + number);
     machine.wait_for("everything of the user to be gone", || machine.cgroup_procs(&slice).is_none());
     first.open.extend(outcome.open_ns);
@@ -334,6 +360,7 @@ fn warm(
                 users: "alice",
                 count: plan.per_round,
                 at_once: case.at_once,
+                rest: 0,
             };
             let outcome = load::cycles(machine, logins)?;
             // The first round warms up.
@@ -369,6 +396,24 @@ impl Case {
         self.wall_ns += outcome.wall_ns;
         self.logins_per_second = self.close.len() as f64 / (self.wall_ns as f64 / 1e9);
     }
+}
+
+fn isolated(plan: &Plan, machine: &Machine) -> Result<Isolated> {
+    let mut isolated = Isolated::default();
+    for _ in 0..2 {
+        let count = plan.isolated / 2;
+        let logins = Logins { service: USHER, users: "alice", count, at_once: 1, rest: REST };
+        let outcome = load::cycles(machine, logins)?;
+        isolated.open.extend(outcome.open_ns);
+        isolated.close.extend(outcome.close_ns);
+        isolated.failures.extend(outcome.failures);
+        let (count, rest) = (count.to_string(), REST.to_string());
+        let words = ["usher-pam-load", "floor", "--count", &count, "--rest", &rest];
+        let floor: load::Floor = load::measure(machine, &words)?;
+        isolated.bare_open.extend(floor.open_ns);
+        isolated.bare_close.extend(floor.close_ns);
+    }
+    Ok(isolated)
 }
 
 fn add_floor(plan: &Plan, machine: &Machine, floor: &mut BTreeMap<&'static str, Times>) -> Result<()> {

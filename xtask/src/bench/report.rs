@@ -16,6 +16,7 @@ pub(crate) fn print(results: &Results) {
     );
     print_latency(results);
     print_floor(results);
+    print_isolated(results);
     print_first(results);
     print_load(results);
     print_memory(results);
@@ -38,6 +39,17 @@ fn print_latency(results: &Results) {
     let (open, close) = (times("open"), times("close"));
     let name = "the kernel's share, bare";
     println!("  {name:38} {:5}   {}   {}", open.len(), three(&open), three(&close));
+}
+
+fn print_isolated(results: &Results) {
+    println!("\nThe same, after 100 ms without a login");
+    let isolated = &results.isolated;
+    for (name, open, close) in [
+        ("usher, 0 sessions held", &isolated.open, &isolated.close),
+        ("the kernel's share, bare", &isolated.bare_open, &isolated.bare_close),
+    ] {
+        println!("  {name:38} {:5}   {}   {}", open.len(), three(open), three(close));
+    }
 }
 
 fn print_floor(results: &Results) {

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -37,6 +37,9 @@ pub(crate) struct Options {
     /// How often
     #[arg(long)]
     count: usize,
+    /// Milliseconds of rest before each login and before each logout
+    #[arg(long, default_value_t = 0)]
+    rest: u64,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -55,7 +58,7 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
     let place = Place::make()?;
     let mut times = Times::default();
     for number in 0..options.count {
-        place.login_and_out(number, &mut times)?;
+        place.login_and_out(number, Duration::from_millis(options.rest), &mut times)?;
     }
     for _ in 0..options.count.min(50) {
         let start = Instant::now();
@@ -81,7 +84,7 @@ impl Place {
         Ok(Self { echo, socket })
     }
 
-    fn login_and_out(&self, number: usize, times: &mut Times) -> Result<()> {
+    fn login_and_out(&self, number: usize, rest: Duration, times: &mut Times) -> Result<()> {
         let (released, release) = std::io::pipe().context("make a pipe")?;
         // Somebody to be moved about: lives until the pipe's end.
         let leader = raw::child(|| {
@@ -93,6 +96,7 @@ impl Place {
         let back = back.lines().find_map(|line| line.strip_prefix("0::")).context("no cgroup2 line")?;
         let back = Path::new("/sys/fs/cgroup").join(back.trim_start_matches('/'));
 
+        std::thread::sleep(rest);
         let mut clock = Clock::start();
         self.round_trip(OPEN_REQUEST, OPEN_REPLY)?;
         clock.lap(&mut times.round_trip_ns);
@@ -104,6 +108,7 @@ impl Place {
         clock.lap(&mut times.two_files_ns);
         times.open_ns.push(clock.total());
 
+        std::thread::sleep(rest);
         let mut clock = Clock::start();
         self.round_trip(CLOSE_REQUEST, CLOSE_REPLY)?;
         let mut after = Clock::start();

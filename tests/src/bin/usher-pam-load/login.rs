@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{PipeReader, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use usher_pam::{Item, PamError, Transaction};
@@ -21,9 +21,9 @@ pub(crate) enum Step {
     Failed(String),
 }
 
-/// Logs in, and out again when `release` ends, at once if there is none.
-pub(crate) fn run(service: &str, user: &str, report: &File, release: Option<&PipeReader>) {
-    if let Err(error) = try_to_run(service, user, report, release) {
+/// Logs in, and out again when `release` ends, or after the rest if there is none.
+pub(crate) fn run(service: &str, user: &str, report: &File, release: Option<&PipeReader>, rest: Duration) {
+    if let Err(error) = try_to_run(service, user, report, release, rest) {
         tell(report, &Step::Failed(error.to_string().chars().take(300).collect()));
     }
 }
@@ -33,6 +33,7 @@ fn try_to_run(
     user: &str,
     report: &File,
     release: Option<&PipeReader>,
+    rest: Duration,
 ) -> Result<(), PamError> {
     let mut pam = Transaction::start(service, user)?;
     pam.set_item(Item::Tty, OsStr::new("bench"))?;
@@ -46,6 +47,7 @@ fn try_to_run(
         // The one who holds the other end writes nothing: this returns when it is closed.
         let _ = release.read(&mut [0]);
     }
+    std::thread::sleep(rest);
     let start = Instant::now();
     pam.close_session()?;
     let closed = start.elapsed();
@@ -74,6 +76,6 @@ fn tell(mut report: &File, step: &Step) {
     let _ = report.write_all(&line);
 }
 
-pub(crate) fn nanos(time: std::time::Duration) -> u64 {
+pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

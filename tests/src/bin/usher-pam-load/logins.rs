@@ -32,6 +32,9 @@ pub(crate) struct Load {
     /// How many at a time
     #[arg(long, default_value_t = 1)]
     at_once: usize,
+    /// Milliseconds of rest before each login and before each logout
+    #[arg(long, default_value_t = 0)]
+    rest: u64,
 }
 
 /// What came of it.
@@ -50,6 +53,7 @@ pub(crate) fn cycles(load: &Load) -> Result<()> {
     let (mut started, mut running) = (0, 0);
     while started < load.count || running > 0 {
         while started < load.count && running < load.at_once.max(1) {
+            std::thread::sleep(Duration::from_millis(load.rest));
             start_login(load, started, &reports.writer, None)?;
             (started, running) = (started + 1, running + 1);
         }
@@ -101,7 +105,8 @@ fn start_login(load: &Load, number: usize, report: &File, hold: Option<Hold<'_>>
             // The copy of this process, or the pipe would never end.
             let _ = nix::unistd::close(std::os::fd::AsRawFd::as_raw_fd(&writer));
         }
-        login::run(&load.service, user, report, hold.map(|(reader, _)| reader));
+        let rest = Duration::from_millis(load.rest);
+        login::run(&load.service, user, report, hold.map(|(reader, _)| reader), rest);
     })
     .map(drop)
 }
