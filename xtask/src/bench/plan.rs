@@ -85,6 +85,8 @@ pub(crate) struct Results {
 pub(crate) struct System {
     kernel: String,
     pub(crate) processors: usize,
+    /// proc_loadavg(5) of the last minute before the first measurement: what else ran.
+    pub(crate) load: f64,
     version: &'static str,
 }
 
@@ -167,6 +169,7 @@ impl Results {
 
 /// Boots a machine and measures it all.
 pub(crate) fn run(plan: &Plan) -> Result<Results> {
+    let system = system()?;
     let machine = boot(plan)?;
     let usherd = Usherd::start(&machine)?;
     say("first logins, beside the bare `systemd --user`");
@@ -219,7 +222,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
     }
     memory.push(Memory { held: 0, ..memory_of(&machine, revived.pid)? });
     Ok(Results {
-        system: system()?,
+        system,
         plan: *plan,
         warm,
         first,
@@ -450,5 +453,8 @@ fn sessions(machine: &Machine) -> Result<usize> {
 fn system() -> Result<System> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("read the kernel's version")?;
     let processors = std::thread::available_parallelism().context("count processors")?.get();
-    Ok(System { kernel: kernel.trim().to_owned(), processors, version: env!("CARGO_PKG_VERSION") })
+    let load = fs::read_to_string("/proc/loadavg").context("read the load average")?;
+    let load =
+        load.split(' ').next().and_then(|load| load.parse().ok()).context("understand the load average")?;
+    Ok(System { kernel: kernel.trim().to_owned(), processors, load, version: env!("CARGO_PKG_VERSION") })
 }

@@ -5,6 +5,8 @@ use super::stats::Times;
 
 const WARM_TARGET_MS: f64 = 0.5;
 const FIRST_TARGET_MS: f64 = 5.0;
+/// More than the build before a measurement leaves behind on a machine that does nothing else.
+const BUSY_LOAD: f64 = 1.5;
 const REVIVAL_TARGET_MS: f64 = 200.0;
 
 /// Prints it all.
@@ -14,6 +16,12 @@ pub(crate) fn print(results: &Results) {
         "\nusher's logins on {} processors. Times in ms, through PAM, one process per session.",
         system.processors
     );
+    if system.load > BUSY_LOAD {
+        println!(
+            "Other programs have kept {} processors busy (load average): times are longer and differ from run to run.",
+            system.load
+        );
+    }
     print_latency(results);
     print_floor(results);
     print_isolated(results);
