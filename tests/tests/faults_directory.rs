@@ -119,7 +119,7 @@ fn a_parent_that_belongs_to_somebody() {
 #[test]
 fn a_parent_that_is_a_link() {
     is_refused(
-        "rmdir /run/user; install -d -m 755 /tmp/target; ln -s /tmp/target /run/user",
+        "umount /run/user; rmdir /run/user; install -d -m 755 /tmp/target; ln -s /tmp/target /run/user",
         &["/run/user"],
         "rm /run/user; test -z \"$(ls /tmp/target)\"",
     );
