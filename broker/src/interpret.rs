@@ -47,6 +47,15 @@ pub(crate) struct Requester {
 }
 
 impl Interpreter {
+    /// Takes notice of what an effect has come to, where an edge keeps books about it.
+    pub(crate) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::ManagerGone { uid, generation, .. } => self.managers.forget(*uid, *generation),
+            Event::ScopeCreated { .. } => self.scopes.moved(),
+            _ => {}
+        }
+    }
+
     /// Does one thing.
     pub(crate) fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
@@ -106,6 +115,10 @@ impl Interpreter {
             Effect::StartManager { account, generation } => {
                 let result = self.managers.start(&account, generation);
                 Some(Event::ManagerStarted { uid: account.uid, generation, result })
+            }
+            Effect::ReleaseManager { uid, generation } => {
+                self.managers.go_ahead(uid, generation);
+                None
             }
             Effect::AdoptManager { uid, gid, generation, main, ready } => {
                 self.managers.adopt(uid, gid, generation, main, ready);

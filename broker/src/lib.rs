@@ -1,11 +1,11 @@
 //! usherd's parts. From the outside in:
 //!
-//! * [`socket`] takes varlink calls and turns them into events and questions, through [`inbox`];
-//! * [`run`] is the one loop that owns the model (`usher_model`);
-//! * [`interpret`] turns the model's effects into calls on the edges: [`state`] (the files in /run/systemd),
-//!   [`leaders`] (pidfds), [`scopes`] (cgroups), [`manager`] (user managers), [`teardown`], [`sys`] (the kernel);
-//! * [`restore`] finds out at start what was there before; [`config`] and [`settings`] read usher.conf;
-//! * [`daemon`] puts it all together.
+//! * `socket` takes varlink calls and turns them into events and questions, through `inbox`;
+//! * `run` is the one loop that owns the model (`usher_model`);
+//! * `interpret` turns the model's effects into calls on the edges: `state` (the files in /run/systemd),
+//!   `leaders` (pidfds), `scopes` (cgroups), `manager` (user managers), `teardown`, `sys` (the kernel);
+//! * `restore` finds out at start what was there before; `config` and `settings` read usher.conf;
+//! * `daemon` puts it all together.
 
 pub mod config;
 mod counter;

@@ -98,21 +98,9 @@ impl Run {
     fn handle(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            if let Event::ManagerGone { uid, generation, .. } = event {
-                self.interpreter.managers.forget(uid, generation);
-            }
-            if let Event::ScopeCreated { .. } = event {
-                self.interpreter.scopes.moved();
-            }
-            let started = match event {
-                Event::ManagerStarted { uid, generation, .. } => Some((uid, generation)),
-                _ => None,
-            };
+            self.interpreter.hear(&event);
             let effects = self.model.handle(clock::now(), event);
             events.extend(effects.into_iter().filter_map(|effect| self.interpreter.perform(effect)));
-            if let Some((uid, generation)) = started {
-                self.interpreter.managers.go_ahead(uid, generation);
-            }
         }
     }
 

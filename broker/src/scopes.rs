@@ -10,7 +10,7 @@ use crate::sys::cgroup::{CgroupRoot, populated};
 use crate::sys::scope_watch::ScopeWatch;
 use crate::sys::{Readiness, Result, SysError};
 
-/// For so long after a process was moved the kernel moves another one at once (see [`Scopes::create`]). It depends on the
+/// For so long after a process was moved the kernel moves another one at once (see [`Scopes::create_at_once`]). It depends on the
 /// kernel's tick and load; to be wrong costs a wait here or a thread's start, no more.
 const QUICK: Duration = Duration::from_millis(4);
 

@@ -104,6 +104,14 @@ pub enum Effect {
         /// Which run.
         generation: Generation,
     },
+    /// Let a manager that was started go on: it is on file now. One that ran before that would be nobody's if the broker died
+    /// in between, and a second one would be started beside it.
+    ReleaseManager {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+    },
     /// Watch a manager that an earlier broker has started.
     AdoptManager {
         /// The user.

@@ -141,6 +141,7 @@ impl Model {
             (Manager::Starting { run } | Manager::Stopping { run, .. }, Ok(main)) if current(run) => {
                 run.main = Some(main);
                 self.dirty_users.insert(uid);
+                out.act(Effect::ReleaseManager { uid, generation });
             }
             (Manager::Starting { run }, Err(why)) if current(run) => {
                 let failures = run.failures;

@@ -28,6 +28,7 @@ fn the_flag_is_on_the_disk_before_anything_follows_from_it() {
         "save user 1000 lingering",
         "start manager 1000",
         "save user 1000 lingering",
+        "release manager 1000",
         "save user 1000 lingering",
     ];
     assert_eq!(world.take_log(), all);

@@ -24,8 +24,9 @@ fn the_first_login_is_on_file_before_anything_is_done_and_done_before_anyone_is_
         "save user 1000 active",
         "save session 1 active",
         "reply registered",
-        // The manager's process.
+        // The manager's process is on file before it goes on.
         "save user 1000 active",
+        "release manager 1000",
     ];
     assert_eq!(world.take_log(), up_to_registered);
     let Some([Answer::Opened { reply, continues: true }]) =

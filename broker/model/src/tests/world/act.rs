@@ -173,6 +173,8 @@ impl World {
                     self.soon.push_back(Soon::News(Event::ManagerGone { uid, generation, how }));
                 }
             }
+            // The fake's managers do not wait for it; when it comes is in the scenarios.
+            Effect::ReleaseManager { .. } => {}
             Effect::StopManager { uid, generation } => self.signal_manager(uid, generation, SIGTERM),
             Effect::KillManager { uid, generation } => self.signal_manager(uid, generation, SIGKILL),
             Effect::TearDownUser { .. } | Effect::WriteLinger { .. } | Effect::ResolveLinger { .. } => {
@@ -331,6 +333,7 @@ impl World {
             Effect::ForgetLeader(session) => format!("forget leader {session}"),
             Effect::SignalUser { uid, signal } => format!("signal user {uid} {signal}"),
             Effect::StartManager { account, .. } => format!("start manager {}", account.uid),
+            Effect::ReleaseManager { uid, .. } => format!("release manager {uid}"),
             Effect::AdoptManager { uid, .. } => format!("adopt manager {uid}"),
             Effect::StopManager { uid, .. } => format!("stop manager {uid}"),
             Effect::KillManager { uid, .. } => format!("kill manager {uid}"),
