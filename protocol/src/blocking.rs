@@ -152,7 +152,7 @@ impl Connection {
     }
 
     fn read_some(&mut self, deadline: Instant) -> Result<(), CallError> {
-        let mut buffer = [0_u8; 16 * 1024];
+        let mut buffer = [0_u8; 4096];
         loop {
             match recv(&self.socket, &mut buffer, RecvFlags::empty()) {
                 Ok((0, _)) => {

@@ -9,7 +9,7 @@ use crate::session::{Phase, Session};
 use crate::user::{Runtime, User};
 
 impl Model {
-    /// A session has opened: it stands for its user if it does so better than the one that does now.
+    /// A session is opening: it stands for its user if it does so better than the one that does now.
     pub(crate) fn consider_display(&mut self, id: &SessionId) {
         let Some(rank) = self.sessions.get(id).and_then(display_rank) else { return };
         let Some(uid) = self.sessions.get(id).map(Session::uid) else { return };
@@ -112,7 +112,9 @@ impl Model {
 /// section 3, "Display election").
 fn display_rank(session: &Session) -> Option<(u8, u8)> {
     let class = session.params.class;
-    if session.phase != Phase::Running || !class.display_candidate() {
+    // From the moment it is on file, so that it is written once; but not while it waits for a runtime directory.
+    let open = matches!(session.phase, Phase::Placing | Phase::Running);
+    if !open || !class.display_candidate() {
         return None;
     }
     let class_rank = match class {

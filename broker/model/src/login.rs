@@ -116,6 +116,7 @@ impl Model {
             }
             _ => self.session_is_open(id, out),
         }
+        self.consider_display(id);
     }
 
     /// The cgroup is there, or could not be made: the login goes on either way.

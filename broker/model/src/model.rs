@@ -209,7 +209,6 @@ impl Model {
             }
         }
         for id in std::mem::take(&mut self.to_answer) {
-            self.consider_display(&id);
             self.answer_login(now, &id, out);
         }
     }

@@ -23,7 +23,8 @@ impl Machine {
     }
 
     fn launch_usherd(&self) -> Background<'_> {
-        let environment = [("NOTIFY_SOCKET", NOTIFY_SOCKET), ("USHER_LOG", "debug"), ("RUST_BACKTRACE", "1")];
+        let environment =
+            [("NOTIFY_SOCKET", NOTIFY_SOCKET), ("USHERD_LOG", "debug"), ("RUST_BACKTRACE", "1")];
         let mut process = self.spawn_with(&["/usr/sbin/usherd"], None, &environment);
         let ready = format!("{} READY=1", process.pid());
         self.wait_for("usherd to say READY=1", || {

@@ -20,9 +20,6 @@ fn the_first_login_is_on_file_before_anything_is_done_and_done_before_anyone_is_
         "save session 1 active",
         "create scope 1",
         "start manager 1000",
-        // The session stands for the user from now on.
-        "save user 1000 active",
-        "save session 1 active",
         "reply registered",
         // The manager's process is on file before it goes on.
         "save user 1000 active",

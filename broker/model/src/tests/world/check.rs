@@ -9,7 +9,7 @@ use super::{Place, Soon, World};
 use crate::effect::{Answer, Effect};
 use crate::manager::Manager;
 use crate::model::Model;
-use crate::session::{Phase, Scope};
+use crate::session::{Phase, Scope, Session};
 use crate::timer::Timer;
 use crate::user::{Grace, Runtime};
 
@@ -231,12 +231,16 @@ fn check_users(model: &Model) {
                 "{uid} has no manager: {user:?}"
             );
         }
-        let candidate =
-            sessions.iter().any(|s| s.phase == Phase::Running && s.params.class.display_candidate());
+        let candidate = sessions.iter().any(|s| is_on_display(s) && s.params.class.display_candidate());
         assert_eq!(user.display.is_some(), candidate, "{user:?}");
         let display = user.display.as_ref().map(|id| &model.sessions[id]);
-        assert!(display.is_none_or(|s| s.uid() == *uid && s.phase == Phase::Running), "{user:?}");
+        assert!(display.is_none_or(|s| s.uid() == *uid && is_on_display(s)), "{user:?}");
     }
+}
+
+/// From the moment it is on file until it closes.
+fn is_on_display(session: &Session) -> bool {
+    matches!(session.phase, Phase::Placing | Phase::Running)
 }
 
 fn check_timers(model: &Model) {
