@@ -147,7 +147,7 @@ fn mounts_of_user_services_appear_in_the_session_and_the_others_do_not() {
     let manager = machine.manager(&ALICE).unwrap().to_string();
     ssh.ask("mkdir /run/user/1001/fuse");
     // As fusermount does for a service: in the manager's mount namespace.
-    let enter = ["nsenter", "--mount", "--target", &manager];
+    let enter = ["nsenter", "--mount", "--root", "--target", &manager];
     machine.run(&[&enter[..], &["mount", "-t", "tmpfs", "fuse", "/run/user/1001/fuse"]].concat());
     assert_eq!(ssh.ask("findmnt -no SOURCE /run/user/1001/fuse"), "fuse");
     machine.run(&[&enter[..], &["mount", "-t", "tmpfs", "mine", "/mnt"]].concat());
