@@ -149,7 +149,11 @@ fn the_processes_hang_below_the_unit() {
         Answer::Reply(json!({"session": session(json!({"leader": own, "control_group": group}))}))
     });
     let ran = broker.run(&["session-status", "c4"]);
-    let line = ran.stdout.lines().find(|line| line.contains(&format!("─{own} ")));
+    // Right-aligned among others, so that a shorter number has blanks before it.
+    let pid = |line: &str| {
+        line.trim_start_matches(|c: char| !c.is_ascii_digit()).split(' ').next().map(str::to_owned)
+    };
+    let line = ran.stdout.lines().find(|line| line.contains('─') && pid(line) == Some(own.to_string()));
     assert!(line.is_some_and(|line| line.contains("usherctl")), "{ran:?}");
 }
 
