@@ -13,7 +13,7 @@ use crate::counter;
 use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::linger::LingerFlags;
-use crate::sys::{mount, pidfd};
+use crate::sys::{self, mount, pidfd};
 
 /// What was found, and the leaders that are alive, to be watched from now on.
 pub(crate) struct Past {
@@ -33,9 +33,14 @@ pub(crate) fn look(files: &StateFiles, cgroups: Option<&CgroupRoot>) -> Result<P
         0
     });
     let mut leaders = Vec::new();
+    // To start without having seen everybody would be to end the sessions of those who were not seen.
+    let advice =
+        "cannot take over what an earlier usherd has left: raise the limit on open files (ulimit -n)";
+    let find = |record| find_session(record, cgroups, &mut leaders);
     let sessions: Vec<_> =
-        on_file.sessions.into_iter().map(|record| find_session(record, cgroups, &mut leaders)).collect();
-    let users: Vec<_> = on_file.users.into_iter().map(find_user).collect();
+        on_file.sessions.into_iter().map(find).collect::<sys::Result<_>>().context(advice)?;
+    let users: Vec<_> =
+        on_file.users.into_iter().map(find_user).collect::<sys::Result<_>>().context(advice)?;
     if !users.is_empty() {
         info!("taking over {} sessions of {} users", sessions.len(), users.len());
     }
@@ -51,30 +56,31 @@ fn find_session(
     record: SessionRecord,
     cgroups: Option<&CgroupRoot>,
     leaders: &mut Vec<(SessionId, OwnedFd)>,
-) -> FoundSession {
-    let alive = record.leader.and_then(pidfd::alive);
+) -> sys::Result<FoundSession> {
+    let alive = record.leader.map(pidfd::alive).transpose()?.flatten();
     let leader_alive = alive.is_some();
     if let Some(fd) = alive {
         leaders.push((record.id.clone(), fd));
     }
     let scope = cgroups.map(|cgroups| cgroups.scope_path(record.uid, &record.id));
     let inside = cgroups.zip(record.leader).and_then(|(cgroups, leader)| cgroups.session_of_pid(leader.pid));
-    FoundSession {
+    Ok(FoundSession {
         leader_alive,
         scope_exists: scope.is_some_and(|path| path.exists()),
         leader_in_scope: inside.as_ref() == Some(&record.id),
         record,
-    }
+    })
 }
 
-fn find_user(record: UserRecord) -> FoundUser {
+fn find_user(record: UserRecord) -> sys::Result<FoundUser> {
     let uid = record.uid;
     // Unmounted by somebody, or never made: it is made anew for whoever stays.
     let runtime = mount::present(uid, record.runtime).unwrap_or_else(|error| {
         warn!(%uid, "{error}");
         None
     });
-    FoundUser { manager_alive: record.manager.and_then(pidfd::alive).is_some(), runtime, record }
+    let manager = record.manager.map(pidfd::alive).transpose()?.flatten();
+    Ok(FoundUser { manager_alive: manager.is_some(), runtime, record })
 }
 
 /// Removes cgroups of sessions that nobody knows and nobody is in.

@@ -98,3 +98,25 @@ fn too_many_connections() {
     wait_nothing_left(&machine);
     assert!(broker.is_running());
 }
+
+/// To start without having seen everybody would be to end the sessions of those who were not seen.
+#[test]
+fn a_restart_with_too_few_loses_nobody() {
+    let machine = machine(QUICK);
+    let mut broker = start(&machine);
+    let filler = machine.spawn(&["python3", "-c", &format!("{POKE}\n{FILL}")]);
+    machine.wait_for("a refusal", || filler.log().contains("opened"));
+    let before = sessions(&machine);
+    broker.kill9();
+
+    let refused =
+        machine.try_run(&["setpriv", "--bounding-set=-sys_resource", "prlimit", "--nofile=40:40", "usherd"]);
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("raise the limit on open files"), "{refused}");
+    assert_eq!(sessions(&machine), before, "everybody is still on file");
+
+    let _again = start(&machine);
+    machine.wait_for("everybody to be known", || {
+        machine.run(&["usherctl", "list-sessions", "--no-legend"]).stdout.lines().count() == before.len()
+    });
+}

@@ -95,7 +95,7 @@ impl Managers {
     /// Watches a manager that an earlier usherd has started.
     pub(crate) fn adopt(&mut self, uid: Uid, gid: u32, generation: Generation, main: LeaderPid, ready: bool) {
         // If it has gone since it was found, supervising it says so at once.
-        let Some(fd) = pidfd::alive(main) else {
+        let Ok(Some(fd)) = pidfd::alive(main) else {
             let broker = self.broker.clone();
             let how = "it ended while usherd was restarted".to_owned();
             tokio::spawn(async move {

@@ -26,11 +26,23 @@ pub fn leader_of(pid: u32) -> Result<LeaderPid> {
 }
 
 /// A pidfd for exactly this process. `None` if it is gone, whoever has its number now.
-pub fn alive(leader: LeaderPid) -> Option<OwnedFd> {
-    let fd = open(leader.pid).ok()?;
-    // Read after the pidfd was opened: if the start time is right now, the pidfd is of that process, too.
-    let stat = stat(leader.pid).ok()?;
-    (stat.start == leader.start && !stat.is_dead()).then_some(fd)
+///
+/// # Errors
+/// Out of descriptors or memory, which says nothing about the process.
+pub fn alive(leader: LeaderPid) -> Result<Option<OwnedFd>> {
+    let look = || {
+        let fd = open(leader.pid)?;
+        // Read after the pidfd was opened: if the start time is right now, the pidfd is of that process, too.
+        let stat = stat(leader.pid)?;
+        Ok((stat.start == leader.start && !stat.is_dead()).then_some(fd))
+    };
+    look().or_else(|error: SysError| {
+        use rustix::io::Errno;
+        match Errno::from_io_error(&error.source) {
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Err(error),
+            _ => Ok(None),
+        }
+    })
 }
 
 /// Sends a signal by number, 1 to 64.
@@ -146,18 +158,18 @@ mod tests {
     fn a_process_is_known_until_it_is_gone() {
         let mut child = sleeper();
         let leader = leader_of(child.id()).unwrap();
-        let fd = alive(leader).unwrap();
+        let fd = alive(leader).unwrap().unwrap();
         assert_eq!(pid_of(&fd).unwrap(), Some(child.id()));
         assert!(
-            alive(LeaderPid { start: leader.start + 1, ..leader }).is_none(),
+            alive(LeaderPid { start: leader.start + 1, ..leader }).unwrap().is_none(),
             "another start, another process"
         );
 
         signal(&fd, 15).unwrap();
         poll(&mut [PollFd::new(&fd, PollFlags::IN)], None).unwrap();
-        assert!(alive(leader).is_none(), "a zombie is not alive");
+        assert!(alive(leader).unwrap().is_none(), "a zombie is not alive");
         child.wait().unwrap();
-        assert!(alive(leader).is_none());
+        assert!(alive(leader).unwrap().is_none());
         assert_eq!(pid_of(&fd).unwrap(), None);
         assert!(signal(&fd, 15).unwrap_err().is_gone());
         assert!(open(leader.pid).unwrap_err().is_gone());
