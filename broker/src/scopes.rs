@@ -72,11 +72,13 @@ impl Scopes {
         let Some(root) = &self.root else { return Ok(Reaped::Gone) };
         if let Some(MoveOut { leader, origin }) = move_out
             && root.session_of_pid(leader.pid).as_ref() == Some(session)
-            && let Err(error) = root.move_pid(leader.pid, origin.as_deref().unwrap_or("/"))
         {
-            tracing::debug!(%uid, %session, %error, "the leader stays in its session's cgroup");
+            if let Err(error) = root.move_pid(leader.pid, origin.as_deref().unwrap_or("/")) {
+                tracing::debug!(%uid, %session, %error, "the leader stays in its session's cgroup");
+            }
+            // Only a move makes the next one quick; to remove a directory does not.
+            self.last_move = Some(Instant::now());
         }
-        self.last_move = Some(Instant::now());
         let reaped = root.reap_scope(uid, session)?;
         if reaped == Reaped::Gone {
             self.watch.unwatch(&(uid, session.clone()));
