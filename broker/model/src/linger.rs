@@ -74,7 +74,8 @@ impl Model {
     fn stop_lingering(&mut self, account: &Account) {
         self.is_resolved(&account.name);
         if let Some(user) = self.users.get_mut(&account.uid) {
-            user.linger = false;
+            // Two names may have one number: the flag of the name that the user is known by counts.
+            user.linger = self.lingering.contains(&user.account.name);
             // From now on a user manager started earlier keeps nobody.
             user.gc_mode = GcMode::Pin;
             self.dirty_users.insert(account.uid);
@@ -108,6 +109,10 @@ impl Model {
         let failure = match result {
             Ok(account) => {
                 self.is_resolved(&name);
+                // Under another name of the same number the user is being ended.
+                if self.users.get(&account.uid).is_some_and(|user| user.terminated) {
+                    return;
+                }
                 return self.start_lingering(now, account, out);
             }
             Err(failure) => failure,

@@ -101,8 +101,12 @@ impl Model {
     /// Starts the manager of a user who stays, if one is wanted and none is there.
     pub(crate) fn start_manager_if_wanted(&mut self, now: Now, uid: Uid, out: &mut Out) {
         let Some(user) = self.users.get(&uid) else { return };
-        if user.manager != Manager::Off || !self.settings.manager {
+        if user.manager != Manager::Off {
             return;
+        }
+        if !self.settings.manager {
+            // The configuration may have changed while a login waited for the next one.
+            return self.answer_all_waiting(uid, out);
         }
         if !user.linger && user.wanting_manager == 0 {
             return;

@@ -343,9 +343,13 @@ impl Model {
         self.touch_user(uid);
     }
 
-    /// New settings: the stop delay holds for those whom it keeps now, too.
+    /// New settings: the stop delay holds for those whom it keeps now, too, and whoever is there gets the manager that there
+    /// was none of. One that runs stays until its user goes.
     pub(crate) fn reload(&mut self, now: Now, settings: Settings) {
         let delay_changed = settings.user_stop_delay != self.settings.user_stop_delay;
+        if settings.manager && !self.settings.manager {
+            self.touched_users.extend(self.users.keys());
+        }
         self.settings = settings;
         let kept = self.users.iter().filter(|(_, user)| delay_changed && user.grace != Grace::None);
         let kept: Vec<_> = kept.filter_map(|(uid, user)| Some((*uid, user.last_session?))).collect();

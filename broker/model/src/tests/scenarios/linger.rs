@@ -2,9 +2,9 @@
 
 use usher_protocol::messages::Refusal;
 
-use super::super::world::{Kernel, account, name};
+use super::super::world::{Kernel, account, name, other_name};
 use super::*;
-use crate::event::Event;
+use crate::event::{Account, Event};
 
 /// A machine with a flag for alice, just booted.
 fn booted(name_service_down: bool) -> World {
@@ -133,4 +133,37 @@ fn a_lingering_user_s_broken_directory_is_tried_again_with_the_flag() {
     world.set_linger(alice(), true).unwrap();
     world.settle();
     assert_eq!((world.manager(alice()), world.has_dir(alice())), (ManagerState::Ready, true));
+}
+
+#[test]
+fn clearing_the_flag_of_another_name_of_the_same_number_ends_nobody_s_lingering() {
+    let mut world = World::new(Settings::default());
+    world.set_linger(alice(), true).unwrap();
+    world.settle();
+    let account = Account { name: other_name(alice()), ..account(alice()) };
+    world.ask(|request| Event::SetLinger { request, caller: alice(), account, linger: false }).unwrap();
+    world.drive();
+    assert_eq!(
+        (world.user_state(alice()), world.manager(alice())),
+        (UserState::Lingering, ManagerState::Ready)
+    );
+    world.set_linger(alice(), false).unwrap();
+    world.drive();
+    world.check_nothing_left();
+}
+
+#[test]
+fn the_flag_of_another_name_does_not_bring_a_terminated_user_back() {
+    let mut world = booted(true);
+    let (session, _) = world.login(Login::of(alice()).under_other_name());
+    world.fork(&session, true);
+    world.terminate_user(alice());
+    world.kernel.name_service_down = false;
+    world.wait(60 * SECOND);
+    assert_eq!(
+        (world.state(&session), world.user_state(alice())),
+        (Some(SessionState::Closing), UserState::Closing)
+    );
+    world.drive();
+    world.check_nothing_left_but_flags();
 }

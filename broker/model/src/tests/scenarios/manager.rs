@@ -169,3 +169,21 @@ impl World {
         (self.reply(sent.request).session.unwrap(), sent.leader.pid)
     }
 }
+
+#[test]
+fn one_that_is_configured_later_is_started_for_those_who_are_there() {
+    let mut world = World::with(|s| s.manager = false);
+    let (session, _) = world.login(Login::of(alice()));
+    assert_eq!(world.manager(alice()), ManagerState::None);
+    let with_manager = |manager| Box::new(Settings { manager, ..Settings::default() });
+    world.send(Event::Reloaded(with_manager(true)));
+    world.settle();
+    assert_eq!(world.manager(alice()), ManagerState::Ready);
+    // The other way round nobody's is taken away.
+    world.send(Event::Reloaded(with_manager(false)));
+    world.settle();
+    assert_eq!((world.manager(alice()), world.count("stop manager")), (ManagerState::Ready, 0));
+    world.logout(&session).unwrap();
+    world.drive();
+    world.check_nothing_left();
+}

@@ -58,7 +58,7 @@ fn ids_that_nobody_can_count_on_from_are_no_numbers() {
     kernel.user_files = world.kernel.user_files.clone();
     kernel.processes = world.kernel.processes.clone();
     kernel.reserved_ids = u64::MAX;
-    let (model, _) = crate::Model::restore(Settings::default(), kernel.found(), world.now);
+    let (model, _) = crate::Model::restore(Settings::default(), kernel.found(true), world.now);
     assert_eq!(model.sessions().len(), 2);
 }
 

@@ -5,7 +5,6 @@ use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 use super::{Place, Soon, World};
 use crate::effect::{Answer, Effect, MoveOut};
 use crate::event::{Event, LookupFailure, Reaped};
-use crate::record::RuntimeKind;
 
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
@@ -19,6 +18,8 @@ pub(crate) struct Failures {
     pub(crate) reap: bool,
     pub(crate) teardown: bool,
     pub(crate) linger: bool,
+    /// /run is full.
+    pub(crate) files: bool,
 }
 
 /// How managers started from now on behave.
@@ -58,6 +59,8 @@ pub(super) fn lane(soon: &Soon) -> String {
         Soon::News(Event::LingerResolved { name, .. }) | Soon::Work(Effect::ResolveLinger { name }) => {
             format!("name {name}")
         }
+        // A file that could not be written is news of the file's object, and comes before the next of it.
+        Soon::News(Event::NotSaved(file)) => format!("file {file:?}"),
         Soon::Exit(process) => format!("process {process}"),
         other => panic!("{other:?} is not something to wait for"),
     }
@@ -77,6 +80,7 @@ impl World {
                 Some(left) => *left -= 1,
                 None => {}
             }
+            self.effects += usize::from(!announcement);
             self.check_effect(&effect);
             self.note(&effect);
             let Some(result) = self.act(effect) else { continue };
@@ -88,17 +92,17 @@ impl World {
     fn act(&mut self, effect: Effect) -> Option<Event> {
         let failures = self.failures;
         match effect {
-            Effect::ReserveIds { up_to } => self.kernel.reserved_ids = up_to,
-            Effect::SaveSession(record) => drop(self.kernel.session_files.insert(record.id.clone(), *record)),
-            Effect::RemoveSession(id) => drop(self.kernel.session_files.remove(&id)),
-            Effect::SaveUser(record) => drop(self.kernel.user_files.insert(record.uid, *record)),
-            Effect::RemoveUser(uid) => drop(self.kernel.user_files.remove(&uid)),
-            Effect::SaveSeat(record) => self.kernel.seat_file = Some(*record),
+            Effect::ReserveIds { .. }
+            | Effect::SaveSession(_)
+            | Effect::RemoveSession(_)
+            | Effect::SaveUser(_)
+            | Effect::RemoveUser(_)
+            | Effect::SaveSeat(_) => return self.write_file(effect),
             Effect::CreateRuntimeDir { uid, .. } => {
                 let result = if failures.runtime_dir {
                     Err("cannot mount /run/user: no memory".to_owned())
                 } else {
-                    Ok(*self.kernel.runtime_dirs.entry(uid).or_insert(RuntimeKind::Mount))
+                    Ok(self.kernel.make_runtime_dir(uid))
                 };
                 return Some(Event::RuntimeDirCreated { uid, result });
             }
@@ -141,6 +145,7 @@ impl World {
             }
             Effect::StartManager { account, generation } => {
                 let uid = account.uid;
+                self.check_promises_of_manager(uid);
                 // What a broker that died has left there.
                 self.signal(&Place::Manager(uid), SIGKILL);
                 if self.temper == Temper::Missing {
@@ -184,6 +189,7 @@ impl World {
                 if !matches!(answer, Answer::Opened { continues: true, .. }) {
                     self.unanswered.remove(&request);
                 }
+                self.promise(&answer);
                 self.answers.entry(request).or_default().push(answer);
             }
             Effect::Announce(news) => self.news.push(news.text),
@@ -221,6 +227,7 @@ impl World {
     pub(super) fn work(&mut self, effect: Effect) -> Event {
         match effect {
             Effect::TearDownUser { uid, runtime, .. } => {
+                self.check_promises_of_manager(uid);
                 // What a broker that died before it noted the manager has left.
                 self.signal(&Place::Manager(uid), SIGKILL);
                 let scopes = self.kernel.scopes.iter().any(|(owner, _)| *owner == uid);

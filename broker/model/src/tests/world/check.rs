@@ -1,12 +1,13 @@
 //! What always holds, as code. Checked before every effect, after every event, and whenever nothing is under way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use usher_protocol::ids::{SessionId, Uid};
+use usher_protocol::ids::{SessionId, Uid, UserName};
 use usher_protocol::session::{ManagerState, SessionState};
 
-use super::{Place, Soon, World};
+use super::{Place, Soon, World, name, other_name};
 use crate::effect::{Answer, Effect};
+use crate::event::StateFile;
 use crate::manager::Manager;
 use crate::model::Model;
 use crate::session::{Phase, Scope, Session};
@@ -20,18 +21,23 @@ impl World {
             Effect::WatchLeader { session, .. } => {
                 assert!(self.ids_given.insert(session.clone()), "session id {session} is used again");
                 let number: u64 = session.as_str().parse().unwrap();
-                assert!(number < self.kernel.reserved_ids, "session id {session} is not reserved");
+                let reserved = number < self.kernel.reserved_ids || !self.is_saved(&StateFile::Ids);
+                assert!(reserved, "session id {session} is not reserved");
                 // A login, or a manager that an administrator has started by hand, of one who has gone for good.
                 if let Some(session) = self.model.sessions.get(session)
                     && !self.model.users[&session.uid()].terminated
                 {
                     self.terminated.remove(&session.uid());
+                    if session.params.class.pins_user() {
+                        self.ended.remove(&session.uid());
+                    }
                 }
             }
             Effect::SaveSession(record) => {
                 assert_ne!(record.state, SessionState::Opening, "nobody knows of it yet: {record:?}");
+                let user = StateFile::User(record.uid);
                 assert!(
-                    self.kernel.user_files.contains_key(&record.uid),
+                    self.kernel.user_files.contains_key(&record.uid) || !self.is_saved(&user),
                     "session before its user: {record:?}"
                 );
             }
@@ -40,8 +46,9 @@ impl World {
                 assert_eq!(left, None, "user {uid} goes before a session");
             }
             Effect::CreateScope { uid, session, .. } => {
+                let file = StateFile::Session(session.clone());
                 assert!(
-                    self.kernel.session_files.contains_key(session),
+                    self.kernel.session_files.contains_key(session) || !self.is_saved(&file),
                     "scope before its session: {session}"
                 );
                 let failed = matches!(self.model.users[uid].runtime, Runtime::Failed(_));
@@ -55,6 +62,9 @@ impl World {
                 assert!(!user.terminated, "{} was terminated", account.uid);
                 assert!(self.has_directory(account.uid), "manager of {} without directory", account.uid);
                 assert_eq!(self.supervised.get(&account.uid), None, "second manager of {}", account.uid);
+            }
+            Effect::StopManager { uid, .. } | Effect::KillManager { uid, .. } => {
+                self.check_promises_of_manager(*uid);
             }
             Effect::TearDownUser { uid, .. } => {
                 assert_eq!(self.supervised.get(uid), None, "directory of {uid} goes before the manager");
@@ -71,11 +81,13 @@ impl World {
     fn check_answer(&self, answer: &Answer) {
         let Answer::Opened { reply, continues } = answer else { return };
         let Some(id) = reply.session.as_ref() else { return assert!(reply.existing) };
-        let record =
-            self.kernel.session_files.get(id).expect("a session is on file before anyone hears of it");
-        assert!(!(record.uid.is_root() && *continues), "root waits");
+        let uid = self.model.sessions[id].uid();
+        let on_file = self.kernel.session_files.contains_key(id);
+        let saved = self.is_saved(&StateFile::Session(id.clone()));
+        assert!(on_file || !saved, "a session is on file before anyone hears of it: {reply:?}");
+        assert!(!(uid.is_root() && *continues), "root waits");
         if reply.runtime_path.is_some() {
-            assert!(self.has_directory(record.uid), "a directory that is not there: {reply:?}");
+            assert!(self.has_directory(uid), "a directory that is not there: {reply:?}");
         }
     }
 
@@ -97,7 +109,9 @@ impl World {
         check_sessions(model);
         check_users(model);
         check_timers(model);
-        for uid in &self.terminated {
+        self.check_promises();
+        // Whoever has two names may have a flag under the other one, which is looked up when the user has gone.
+        for uid in self.terminated.difference(&self.two_names) {
             assert!(model.users.get(uid).is_none_or(|user| user.terminated), "{uid} is back without a login");
         }
         let managers: Vec<Uid> = self
@@ -119,12 +133,8 @@ impl World {
     /// When nothing is under way.
     pub(super) fn check_settled(&mut self) {
         let model = &self.model;
-        let sessions: BTreeMap<_, _> =
-            model.sessions.iter().map(|(id, s)| (id.clone(), model.session_record(s))).collect();
-        assert_eq!(self.kernel.session_files, sessions, "session files");
-        let users: BTreeMap<_, _> = model.users.iter().map(|(uid, u)| (*uid, model.user_record(u))).collect();
-        assert_eq!(self.kernel.user_files, users, "user files");
-        assert_eq!(self.kernel.seat_file, Some(model.seat_record()), "seat file");
+        self.check_files();
+        self.check_linger();
         for (uid, user) in &model.users {
             assert!(
                 !user.tearing_down && user.runtime != Runtime::Creating,
@@ -170,15 +180,43 @@ impl World {
         assert_eq!(self.unanswered, waiting, "requests without an answer");
     }
 
+    /// The flags are as they were acknowledged, and whoever has one lingers.
+    fn check_linger(&self) {
+        let model = &self.model;
+        assert!(self.flags_touched || model.lingering == self.kernel.linger_flags, "linger flags");
+        let has_flag =
+            |name: &UserName| model.lingering.contains(name) && !model.unresolved.contains_key(name);
+        for (uid, user) in &model.users {
+            let flagged = [name(*uid), other_name(*uid)].iter().any(|name| model.lingering.contains(name));
+            assert!(!user.linger || flagged, "{uid} lingers without a flag");
+            let lost = has_flag(&user.account.name) && !user.linger && !self.ended.contains(uid);
+            assert!(!lost || self.two_names.contains(uid), "{uid} has a flag, but does not linger");
+        }
+        for uid in self.kernel.accounts.values().map(|account| account.uid) {
+            let gone = has_flag(&name(uid)) && !model.users.contains_key(&uid);
+            let for_good = self.ended.contains(&uid) || self.two_names.contains(&uid);
+            assert!(!gone || for_good, "{uid} has a flag, but is not there");
+        }
+    }
+
     /// When everybody has gone and everything has had its time.
     pub(crate) fn check_nothing_left(&mut self) {
+        let model = &self.model;
+        assert!(model.lingering.is_empty() && self.kernel.linger_flags.is_empty(), "{model:#?}");
+        self.check_nothing_left_but_flags();
+        let found = self.kernel.found(self.settings.cgroups);
+        let again = Model::restore(self.settings.clone(), found, self.now).0;
+        assert!(again.sessions.is_empty() && again.users.is_empty());
+    }
+
+    pub(crate) fn check_nothing_left_but_flags(&self) {
         let model = &self.model;
         assert_eq!(model.next_deadline(), None);
         assert!(
             model.sessions.is_empty() && model.users.is_empty() && model.leaders.is_empty(),
             "{model:#?}"
         );
-        assert!(model.lingering.is_empty() && model.unresolved.is_empty(), "{model:#?}");
+        assert!(model.unresolved.is_empty(), "{model:#?}");
         assert_eq!(model.seat_record().sessions, []);
         let kernel = &self.kernel;
         assert!(kernel.session_files.is_empty() && kernel.user_files.is_empty(), "{kernel:#?}");
@@ -186,8 +224,6 @@ impl World {
         let home = |process: &super::kernel::Process| process.place == Place::Elsewhere;
         assert!(self.littered || kernel.processes.values().all(home), "{kernel:#?}");
         assert!(self.leaders.is_empty() && self.supervised.is_empty() && self.unanswered.is_empty());
-        let again = Model::restore(self.settings.clone(), kernel.found(), self.now).0;
-        assert!(again.sessions.is_empty() && again.users.is_empty());
     }
 }
 

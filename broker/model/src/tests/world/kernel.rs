@@ -28,12 +28,21 @@ pub(crate) struct Process {
     pub(crate) stubborn: bool,
 }
 
+/// A runtime directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RuntimeDir {
+    pub(crate) kind: RuntimeKind,
+    /// Which of all that there have been: another one at the same path has another number.
+    pub(crate) number: u64,
+}
+
 /// The machine without its broker.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kernel {
     pub(crate) processes: BTreeMap<u32, Process>,
     pub(crate) scopes: BTreeSet<(Uid, SessionId)>,
-    pub(crate) runtime_dirs: BTreeMap<Uid, RuntimeKind>,
+    pub(crate) runtime_dirs: BTreeMap<Uid, RuntimeDir>,
+    pub(crate) dirs_made: u64,
     pub(crate) foreground: Option<VtNr>,
     pub(crate) has_vts: bool,
     pub(crate) session_files: BTreeMap<SessionId, SessionRecord>,
@@ -53,6 +62,17 @@ impl Kernel {
         self.starts += 1;
         self.processes.insert(pid, Process { start: self.starts, place, stubborn });
         LeaderPid { pid, start: self.starts }
+    }
+
+    /// What is there is used.
+    pub(crate) fn make_runtime_dir(&mut self, uid: Uid) -> RuntimeKind {
+        if let Some(there) = self.runtime_dirs.get(&uid) {
+            return there.kind;
+        }
+        self.dirs_made += 1;
+        let made = RuntimeDir { kind: RuntimeKind::Mount, number: self.dirs_made };
+        self.runtime_dirs.insert(uid, made);
+        made.kind
     }
 
     pub(crate) fn is_alive(&self, process: LeaderPid) -> bool {
@@ -77,20 +97,31 @@ impl Kernel {
         inside.map(|(pid, process)| LeaderPid { pid: *pid, start: process.start }).collect()
     }
 
+    /// Removes the scopes that no file names and nobody is in, as the real edge does when it starts.
+    pub(crate) fn sweep(&mut self) {
+        let empty =
+            |scope: &(Uid, SessionId)| self.those_in(&Place::Scope(scope.0, scope.1.clone())).is_empty();
+        let stale = |scope: &&(Uid, SessionId)| !self.session_files.contains_key(&scope.1) && empty(scope);
+        for scope in self.scopes.iter().filter(stale).cloned().collect::<Vec<_>>() {
+            self.scopes.remove(&scope);
+        }
+    }
+
     /// What a real edge finds when it starts.
-    pub(crate) fn found(&self) -> Found {
+    pub(crate) fn found(&self, cgroups: bool) -> Found {
         let users = self.user_files.values().map(|record| FoundUser {
             record: UserRecord { sessions: Vec::new(), ..record.clone() },
             manager_alive: record.manager.is_some_and(|main| self.is_alive(main)),
-            runtime: self.runtime_dirs.get(&record.uid).copied(),
+            runtime: self.runtime_dirs.get(&record.uid).map(|directory| directory.kind),
         });
         let sessions = self.session_files.values().map(|record| {
             let scope = Place::Scope(record.uid, record.id.clone());
             FoundSession {
                 record: record.clone(),
                 leader_alive: record.leader.is_some_and(|leader| self.is_alive(leader)),
-                scope_exists: self.scopes.contains(&(record.uid, record.id.clone())),
-                leader_in_scope: record.leader.and_then(|leader| self.place_of(leader)) == Some(&scope),
+                scope_exists: cgroups && self.scopes.contains(&(record.uid, record.id.clone())),
+                leader_in_scope: cgroups
+                    && record.leader.and_then(|leader| self.place_of(leader)) == Some(&scope),
             }
         });
         Found {

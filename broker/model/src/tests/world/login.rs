@@ -16,6 +16,11 @@ pub(crate) fn name(uid: Uid) -> UserName {
     if uid.is_root() { "root".parse().unwrap() } else { format!("user{uid}").parse().unwrap() }
 }
 
+/// Another name of the same number: a second line of passwd(5), or whoever was given the number of one who left.
+pub(crate) fn other_name(uid: Uid) -> UserName {
+    format!("other{uid}").parse().unwrap()
+}
+
 /// A login to come; by default over ssh.
 #[derive(Debug, Clone)]
 pub(crate) struct Login {
@@ -83,6 +88,12 @@ impl Login {
         self
     }
 
+    /// Under the number's other name.
+    pub(crate) fn under_other_name(mut self) -> Self {
+        self.open.params.user = other_name(self.open.params.uid);
+        self
+    }
+
     /// By a process that is there already.
     pub(crate) fn by(mut self, leader: LeaderPid) -> Self {
         self.leader = Some(leader);
@@ -116,10 +127,18 @@ impl World {
         let request = self.request();
         open.request = request;
         self.arriving.insert(request, leader);
-        let account = account(open.params.uid);
-        self.kernel.accounts.insert(account.name.clone(), account);
+        let account = Account { name: open.params.user.clone(), ..account(open.params.uid) };
+        self.has_account(account);
         self.send(Event::Open(Box::new(open)));
         Sent { request, leader }
+    }
+
+    /// The user database has an entry.
+    pub(crate) fn has_account(&mut self, account: Account) {
+        if account.name != name(account.uid) {
+            self.two_names.insert(account.uid);
+        }
+        self.kernel.accounts.insert(account.name.clone(), account);
     }
 
     /// Logs in and waits for the last answer.
@@ -182,13 +201,18 @@ impl World {
     pub(crate) fn terminate_user(&mut self, uid: Uid) {
         self.ask(|request| Event::TerminateUser { request, caller: Uid::ROOT, uid }).unwrap();
         if self.model.user(uid).is_some() {
-            self.terminated.insert(uid);
+            self.is_terminated(uid);
         }
+    }
+
+    pub(crate) fn is_terminated(&mut self, uid: Uid) {
+        self.terminated.insert(uid);
+        self.ended.insert(uid);
     }
 
     pub(crate) fn set_linger(&mut self, uid: Uid, linger: bool) -> Result<(), Refusal> {
         let account = account(uid);
-        self.kernel.accounts.insert(account.name.clone(), account.clone());
+        self.has_account(account.clone());
         self.ask(|request| Event::SetLinger { request, caller: uid, account, linger })
     }
 

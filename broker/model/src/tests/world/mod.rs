@@ -4,19 +4,22 @@ mod act;
 mod check;
 mod kernel;
 mod login;
+mod promises;
+mod state_files;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
 use crate::effect::{Answer, Effect};
-use crate::event::{Event, Generation, Now, RequestId};
+use crate::event::{Event, Generation, Now, RequestId, StateFile};
 use crate::model::Model;
 use crate::settings::{SECOND, Settings};
 
 pub(crate) use act::{Failures, Temper};
 pub(crate) use kernel::{Kernel, Place};
-pub(crate) use login::{Login, Sent, account, name, uid};
+pub(crate) use login::{Login, Sent, account, name, other_name, uid};
+use promises::Promise;
 
 /// What is going to happen, soon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +47,13 @@ pub(crate) struct World {
     pub(crate) temper: Temper,
     /// The broker dies after that many more effects.
     pub(crate) dies_after: Option<usize>,
+    /// And the one that is started then, after that many of its own.
+    pub(crate) dies_again_after: Option<usize>,
     pub(crate) crashes: usize,
+    /// How many effects have been done, announcements not counted.
+    pub(crate) effects: usize,
+    /// How many the newest broker has begun with.
+    pub(crate) effects_of_start: usize,
     /// Every effect but announcements, in a few words.
     pub(crate) log: Vec<String>,
     pub(crate) news: Vec<String>,
@@ -59,9 +68,19 @@ pub(crate) struct World {
     watched: BTreeSet<(Uid, SessionId)>,
     supervised: BTreeMap<Uid, (Generation, LeaderPid)>,
     ids_given: BTreeSet<SessionId>,
+    /// Files whose last writing has failed.
+    unsaved: BTreeSet<StateFile>,
+    /// What logins have been told.
+    promises: BTreeMap<SessionId, Promise>,
     pub(crate) terminated: BTreeSet<Uid>,
+    /// Those of them who have not logged in since: a flag does not count, though a manager's session may be there.
+    pub(crate) ended: BTreeSet<Uid>,
     /// Something was made to fail: directories and cgroups may be left over.
     pub(crate) littered: bool,
+    /// Linger flags were changed behind the broker's back.
+    pub(crate) flags_touched: bool,
+    /// Whose number has been used under another name.
+    pub(crate) two_names: BTreeSet<Uid>,
 }
 
 impl World {
@@ -82,7 +101,10 @@ impl World {
             failures: Failures::default(),
             temper: Temper::Good,
             dies_after: None,
+            dies_again_after: None,
             crashes: 0,
+            effects: 0,
+            effects_of_start: 0,
             log: Vec::new(),
             news: Vec::new(),
             answers: BTreeMap::new(),
@@ -94,8 +116,13 @@ impl World {
             watched: BTreeSet::new(),
             supervised: BTreeMap::new(),
             ids_given: BTreeSet::new(),
+            unsaved: BTreeSet::new(),
+            promises: BTreeMap::new(),
             terminated: BTreeSet::new(),
+            ended: BTreeSet::new(),
             littered: false,
+            flags_touched: false,
+            two_names: BTreeSet::new(),
         };
         world.start_broker();
         world
@@ -107,9 +134,11 @@ impl World {
         while let Some(event) = events.pop_front() {
             if let Event::LingerWritten { account, linger: true, result: Ok(()), .. } = &event {
                 self.terminated.remove(&account.uid);
+                self.ended.remove(&account.uid);
             }
             let before = self.crashes;
             let effects = self.model.handle(self.now, event);
+            self.note_ends();
             events.extend(self.perform(effects));
             if self.crashes != before {
                 return;
@@ -186,7 +215,7 @@ impl World {
     /// The broker dies, and another one is started.
     pub(crate) fn crash(&mut self) {
         self.crashes += 1;
-        self.dies_after = None;
+        self.dies_after = self.dies_again_after.take();
         self.orphaned.append(&mut self.unanswered);
         self.arriving.clear();
         self.leaders.clear();
@@ -202,14 +231,18 @@ impl World {
                 Soon::Exit(process) => self.soon.push_back(Soon::Exit(process)),
             }
         }
+        self.forget_what_was_not_saved();
+        self.flags_touched = false;
         self.start_broker();
     }
 
     fn start_broker(&mut self) {
-        let found = self.kernel.found();
+        self.kernel.sweep();
+        let found = self.kernel.found(self.settings.cgroups);
         // Whoever was ended for good is so by now; a lingering user is started as at boot.
-        let users = &self.kernel.user_files;
-        self.terminated.retain(|uid| users.get(uid).is_some_and(|record| record.terminated));
+        let users = self.kernel.user_files.values();
+        self.terminated = users.filter(|record| record.terminated).map(|record| record.uid).collect();
+        self.ended.clone_from(&self.terminated);
         for session in found.sessions.iter().filter(|session| session.leader_alive) {
             self.leaders.insert(session.record.id.clone(), session.record.leader.unwrap());
         }
@@ -218,11 +251,15 @@ impl World {
         assert_eq!(effects, effects_again, "restored twice");
         assert_eq!((model.sessions(), model.users()), (again.sessions(), again.users()), "restored twice");
         self.model = model;
-        let before = self.crashes;
+        self.check_promises_after_restart();
+        let (before, effects_before) = (self.crashes, self.effects);
         for event in self.perform(effects) {
             if self.crashes == before {
                 self.send(event);
             }
+        }
+        if self.crashes == before {
+            self.effects_of_start = self.effects - effects_before;
         }
         self.check();
     }

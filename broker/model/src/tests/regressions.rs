@@ -1,0 +1,51 @@
+//! Histories that have failed once, lived through again with every run.
+//!
+//! How one gets here: `histories` prints the shortest steps that it finds, and its machine; both can be pasted as they are,
+//! as a new test with a name that says what was wrong.
+
+use usher_protocol::session::SessionClass::{self, *};
+
+use super::histories::lives;
+use super::steps::Step::{self, *};
+use super::steps::{Conf, Machine};
+
+/// What most people's machine is.
+const USUAL: Machine =
+    Machine { delayed: false, lingering: false, cgroups: true, managers: true, vts: false };
+
+const CONF: Conf =
+    Conf { delay: Some(10_000_000), kill: false, lists: false, manager: true, few: false, impatient: false };
+
+fn open(user: u8, class: SessionClass) -> Step {
+    Open { user, other_name: false, class, vt: None, more: false }
+}
+
+fn login(user: u8) -> Step {
+    open(user, User)
+}
+
+#[test]
+fn a_login_waits_for_the_next_manager_when_the_configuration_says_there_is_none() {
+    let steps = [
+        login(1),
+        // It is late, and then asked to stop.
+        Deadline,
+        Deadline,
+        login(1),
+        Reload(Conf { manager: false, ..CONF }),
+        Settle,
+    ];
+    lives(Machine { cgroups: false, ..USUAL }, steps.to_vec());
+}
+
+#[test]
+fn a_manager_is_configured_while_somebody_is_there() {
+    lives(Machine { managers: false, ..USUAL }, vec![login(1), Reload(CONF), login(1)]);
+}
+
+#[test]
+fn a_terminated_user_is_found_by_the_flag_of_another_name() {
+    let under_other_name = Open { user: 1, other_name: true, class: User, vt: None, more: false };
+    let steps = vec![login(1), under_other_name, TerminateUser { user: 1 }, Crash, Settle];
+    lives(Machine { lingering: true, cgroups: false, managers: false, ..USUAL }, steps);
+}

@@ -1,0 +1,185 @@
+//! What can happen on a machine, as data: a history is a list of these. Numbers choose among what there is at that moment,
+//! so that every list is a possible history, and still one when something is taken out of it.
+
+mod happen;
+mod strategy;
+
+use usher_protocol::ids::Uid;
+use usher_protocol::session::{KillWhom, SessionClass};
+
+use super::world::{Failures, Kernel, Temper, World, account, name, uid};
+use crate::settings::Settings;
+
+pub(super) use strategy::{machine, racing, step};
+
+/// Something that happens. As it is printed, it can be pasted into `regressions.rs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    Open {
+        user: u8,
+        other_name: bool,
+        class: SessionClass,
+        vt: Option<u32>,
+        more: bool,
+    },
+    /// By a process that is there: su, a retry, a second session of one that has closed its first.
+    OpenBy {
+        process: u8,
+        user: u8,
+        retry: bool,
+    },
+    Close {
+        session: u8,
+        by: u8,
+    },
+    /// Of a session that may be gone for long.
+    CloseByNumber {
+        session: u8,
+    },
+    Exit {
+        process: u8,
+    },
+    Fork {
+        session: u8,
+        stubborn: bool,
+    },
+    Linger {
+        user: u8,
+        other_name: bool,
+        flag: bool,
+    },
+    /// The flag's file comes or goes behind the broker's back.
+    FlagFile {
+        user: u8,
+        there: bool,
+    },
+    /// The user's entry in the user database.
+    Account {
+        user: u8,
+        there: bool,
+    },
+    TerminateSession {
+        session: u8,
+    },
+    TerminateUser {
+        user: u8,
+    },
+    Kill {
+        session: u8,
+        whom: KillWhom,
+        signal: i32,
+    },
+    KillUser {
+        user: u8,
+        signal: i32,
+    },
+    Vt {
+        number: u8,
+    },
+    Temper(Temper),
+    Fail(Failures),
+    NameService {
+        down: bool,
+    },
+    Reload(Conf),
+    /// A manager says that it is ready, late, again, or as an earlier run of it.
+    SaysReady {
+        user: u8,
+        earlier: bool,
+    },
+    /// The edge says that a scope is empty, though nobody has asked, or it is not.
+    SaysEmpty {
+        session: u8,
+    },
+    /// Some of what is under way happens.
+    Go {
+        choices: [u8; 3],
+    },
+    Settle,
+    /// The next deadline passes.
+    Deadline,
+    /// Somebody wakes the broker for nothing.
+    Tick,
+    Wait {
+        time: u64,
+    },
+    Crash,
+    /// A crash that many effects from now.
+    CrashAfter {
+        effects: u8,
+    },
+    /// A crash, and the next broker dies as well, that many effects later.
+    CrashTwice {
+        effects: u8,
+    },
+    /// A crash after which the cgroup tree can be used no more, or again.
+    CrashAndCgroups {
+        usable: bool,
+    },
+    /// The file with the session ids is gone when the next broker starts.
+    CrashWithoutIds,
+}
+
+/// What an administrator may write into usher.conf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Conf {
+    pub(super) delay: Option<u64>,
+    /// KillUserProcesses.
+    pub(super) kill: bool,
+    /// KillOnlyUsers: the first user; KillExcludeUsers: the second.
+    pub(super) lists: bool,
+    pub(super) manager: bool,
+    /// Three sessions in all, two a user.
+    pub(super) few: bool,
+    /// No time-out is longer than a second.
+    pub(super) impatient: bool,
+}
+
+/// What kind of machine it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Machine {
+    /// Results that a real edge knows at once come later, too.
+    pub(super) delayed: bool,
+    pub(super) lingering: bool,
+    pub(super) cgroups: bool,
+    pub(super) managers: bool,
+    pub(super) vts: bool,
+}
+
+impl Step {
+    /// Whether the broker dies in it.
+    pub(super) fn is_crash(&self) -> bool {
+        use Step::{Crash, CrashAfter, CrashAndCgroups, CrashTwice, CrashWithoutIds};
+        matches!(
+            self,
+            Crash | CrashAfter { .. } | CrashTwice { .. } | CrashAndCgroups { .. } | CrashWithoutIds
+        )
+    }
+}
+
+impl Machine {
+    /// The machine has just been booted.
+    pub(super) fn boot(self) -> World {
+        let foreground = 1.try_into().ok().filter(|_| self.vts);
+        let mut kernel = Kernel { has_vts: self.vts, foreground, ..Kernel::default() };
+        if self.lingering {
+            let uid = user(1);
+            kernel.linger_flags.insert(name(uid));
+            kernel.accounts.insert(name(uid), account(uid));
+        }
+        let settings = Settings { cgroups: self.cgroups, manager: self.managers, ..Settings::default() };
+        let mut world = World::booted(settings, kernel);
+        world.delayed = self.delayed;
+        world
+    }
+}
+
+/// Root, two people, and two numbers that are not what a signed integer takes them for.
+fn user(number: u8) -> Uid {
+    uid(match number {
+        0 => 0,
+        3 => 1 << 31,
+        4 => u32::MAX - 1,
+        other => 1000 + u32::from(other),
+    })
+}
