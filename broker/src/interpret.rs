@@ -52,6 +52,7 @@ impl Interpreter {
         match event {
             Event::ManagerGone { uid, generation, .. } => self.managers.forget(*uid, *generation),
             Event::ScopeCreated { .. } => self.scopes.moved(),
+            Event::UserTornDown { uid, result: Err(_) } => self.scopes.watch_slice(*uid),
             _ => {}
         }
     }
@@ -68,6 +69,7 @@ impl Interpreter {
             Effect::RemoveUser(uid) => told(self.files.remove_user(uid)),
             Effect::SaveSeat(record) => saved(self.files.write_seat(&record), || StateFile::Seat),
             Effect::CreateRuntimeDir { uid, gid } => {
+                self.scopes.unwatch_slice(uid);
                 let (bytes, inodes) = self.runtime_limits;
                 let result = mount::create(uid, gid, bytes, inodes).map_err(|error| error.to_string());
                 Some(Event::RuntimeDirCreated { uid, result })
@@ -93,7 +95,7 @@ impl Interpreter {
                 Err(error) => Some(Event::ScopeReaped { session, result: Err(error.to_string()) }),
             },
             Effect::SignalScope { uid, session, signal } => told(self.scopes.signal(uid, &session, signal)),
-            Effect::KillScope { uid, session } => told(self.scopes.kill(uid, &session)),
+            Effect::KillScope { uid, session, why } => told(self.scopes.kill(uid, &session, &why)),
             Effect::SignalUser { uid, signal } => told(self.scopes.signal_user(uid, signal)),
             Effect::SignalLeader { session, signal } => told(self.leaders.signal(&session, signal)),
             Effect::WatchLeader { request, session } => {
@@ -128,8 +130,8 @@ impl Interpreter {
                 self.managers.stop(uid, generation);
                 None
             }
-            Effect::KillManager { uid, generation } => {
-                self.managers.kill(uid, generation);
+            Effect::KillManager { uid, generation, why } => {
+                self.managers.kill(uid, generation, why);
                 None
             }
             Effect::TearDownUser { uid, gid, runtime, remove_ipc } => {

@@ -14,12 +14,25 @@ use crate::sys::{Readiness, Result, SysError};
 /// kernel's tick and load; to be wrong costs a wait here or a thread's start, no more.
 const QUICK: Duration = Duration::from_millis(4);
 
+/// How long killed processes may take to go before it is worth a word. Only those that the kernel itself holds up take
+/// any time.
+pub(crate) const AFTER_KILL: Duration = Duration::from_secs(10);
+
 /// Every session's cgroup, where there are cgroups.
 pub(crate) struct Scopes {
     root: Option<Arc<CgroupRoot>>,
-    watch: ScopeWatch<(Uid, SessionId)>,
+    watch: ScopeWatch<Watched>,
     some_changed: Readiness,
     last_move: Option<Instant>,
+}
+
+/// A cgroup whose last process is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Watched {
+    /// A session's that is closing.
+    Scope(Uid, SessionId),
+    /// What could not be removed of a user who has gone.
+    Slice(Uid),
 }
 
 impl Scopes {
@@ -81,7 +94,7 @@ impl Scopes {
         }
         let reaped = root.reap_scope(uid, session)?;
         if reaped == Reaped::Gone {
-            self.watch.unwatch(&(uid, session.clone()));
+            self.watch.unwatch(&Watched::Scope(uid, session.clone()));
         }
         Ok(reaped)
     }
@@ -90,7 +103,7 @@ impl Scopes {
     pub(crate) fn watch(&mut self, uid: Uid, session: &SessionId) -> Result<bool> {
         let Some(root) = &self.root else { return Ok(true) };
         let path = root.scope_path(uid, session);
-        let watched = self.watch.watch(&path, (uid, session.clone()))?;
+        let watched = self.watch.watch(&path, Watched::Scope(uid, session.clone()))?;
         Ok(!watched || !populated(&path)?)
     }
 
@@ -99,9 +112,22 @@ impl Scopes {
         root.signal_all(&root.scope_path(uid, session), signal).map(drop)
     }
 
-    pub(crate) fn kill(&self, uid: Uid, session: &SessionId) -> Result<()> {
-        let Some(root) = &self.root else { return Ok(()) };
-        root.kill_all(&root.scope_path(uid, session))
+    /// Kills everybody in a session's cgroup, and says why and whom. Says it again of those who are still there after a while:
+    /// the kernel itself keeps them, and the session with them.
+    pub(crate) fn kill(&self, uid: Uid, session: &SessionId, why: &str) -> Result<()> {
+        let Some(root) = self.root.clone() else { return Ok(()) };
+        let path = root.scope_path(uid, session);
+        tracing::warn!(%uid, %session, "{why}: {}", root.survivors(&path));
+        let killed = root.kill_all(&path);
+        let session = session.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(AFTER_KILL).await;
+            let left = root.survivors(&path);
+            if !left.is_empty() {
+                tracing::warn!(%uid, %session, "processes do not go away, not even when killed: {left}");
+            }
+        });
+        killed
     }
 
     pub(crate) fn signal_user(&self, uid: Uid, signal: i32) -> Result<()> {
@@ -115,11 +141,51 @@ impl Scopes {
     pub(crate) async fn emptied(&mut self) -> std::io::Result<Vec<SessionId>> {
         self.some_changed.wait().await?;
         let changed = self.watch.drain().map_err(std::io::Error::other)?;
-        let Some(root) = &self.root else { return Ok(Vec::new()) };
-        let empty = |(uid, session): &(Uid, SessionId)| {
-            // What cannot be read is worth a try to remove it.
-            !populated(&root.scope_path(*uid, session)).unwrap_or(false)
-        };
-        Ok(changed.into_iter().filter(empty).map(|(_, session)| session).collect())
+        let Some(root) = self.root.clone() else { return Ok(Vec::new()) };
+        let mut sessions = Vec::new();
+        for watched in changed {
+            match watched {
+                // What cannot be read is worth a try to remove it.
+                Watched::Scope(uid, session) => {
+                    if !populated(&root.scope_path(uid, &session)).unwrap_or(false) {
+                        sessions.push(session);
+                    }
+                }
+                Watched::Slice(uid) => self.remove_slice(uid),
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// Processes of a user who has gone are left, because the kernel holds them: what is left of the user's part of the
+    /// tree goes with them.
+    pub(crate) fn watch_slice(&mut self, uid: Uid) {
+        let Some(root) = &self.root else { return };
+        match self.watch.watch(&root.slice_path(uid), Watched::Slice(uid)) {
+            Ok(true) => self.remove_slice(uid),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%uid, %error, "{} stays until the next login", uid.slice()),
+        }
+    }
+
+    /// The user is back.
+    pub(crate) fn unwatch_slice(&mut self, uid: Uid) {
+        self.watch.unwatch(&Watched::Slice(uid));
+    }
+
+    fn remove_slice(&mut self, uid: Uid) {
+        let Some(root) = &self.root else { return };
+        let slice = root.slice_path(uid);
+        if populated(&slice).unwrap_or(false) {
+            return;
+        }
+        match root.remove_slice(uid) {
+            Ok(Reaped::Gone) => {
+                tracing::info!(%uid, "removed {}: the last process in it has gone", uid.slice());
+                self.unwatch_slice(uid);
+            }
+            Ok(Reaped::Busy) => {}
+            Err(error) => tracing::warn!(%uid, "{error}"),
+        }
     }
 }

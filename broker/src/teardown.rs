@@ -35,10 +35,15 @@ pub(crate) async fn run(
         if remove_ipc && let Err(error) = ipc::remove_ipc(uid) {
             problems.push(error.to_string());
         }
-        match cgroups.map(|cgroups| cgroups.remove_slice(uid)) {
-            Some(Err(error)) => problems.push(error.to_string()),
-            Some(Ok(Reaped::Busy)) => problems.push(format!("processes are left in {}", uid.slice())),
-            Some(Ok(Reaped::Gone)) | None => {}
+        if let Some(cgroups) = cgroups {
+            match cgroups.remove_slice(uid) {
+                Err(error) => problems.push(error.to_string()),
+                Ok(Reaped::Busy) => {
+                    let left = cgroups.survivors(&cgroups.slice_path(uid));
+                    problems.push(format!("processes are left in {}: {left}", uid.slice()));
+                }
+                Ok(Reaped::Gone) => {}
+            }
         }
         problems
     };

@@ -66,12 +66,14 @@ pub enum Effect {
         /// The signal.
         signal: i32,
     },
-    /// Kill every process of a scope.
+    /// Kill every process of a scope, and tell the administrator which ones that hits.
     KillScope {
         /// The user.
         uid: Uid,
         /// The session.
         session: SessionId,
+        /// The line that the processes' names go into.
+        why: String,
     },
     /// Signal a session's leader.
     SignalLeader {
@@ -132,12 +134,15 @@ pub enum Effect {
         /// Which run.
         generation: Generation,
     },
-    /// End the manager and everything in its cgroup now. `ManagerGone` follows.
+    /// End the manager and everything in its cgroup now, and tell the administrator which processes that hits.
+    /// `ManagerGone` follows.
     KillManager {
         /// The user.
         uid: Uid,
         /// Which run.
         generation: Generation,
+        /// The line that the processes' names go into.
+        why: String,
     },
     /// Remove what the user had: runtime directory, slice, IPC objects. A manager that nobody has noted, see
     /// `StartManager`, is killed first. Comes back as `UserTornDown`.

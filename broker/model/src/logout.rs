@@ -179,13 +179,16 @@ impl Model {
     pub(crate) fn kill_leftovers(&mut self, id: &SessionId, out: &mut Out) {
         let Some(session) = self.sessions.get(id) else { return };
         let uid = session.params.uid;
-        let text = format!("processes of session {id} have not stopped in time and are killed");
-        out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
+        let why = format!(
+            "processes of session {id} have not stopped in time (SessionStopTimeoutSec=) and are killed"
+        );
+        if session.scope == Scope::None {
+            out.announce(Severity::Warning, Some(uid), Some(id.clone()), why);
+        } else {
+            out.act(Effect::KillScope { uid, session: id.clone(), why });
+        }
         if session.leader.is_some() && !session.released {
             out.act(Effect::SignalLeader { session: id.clone(), signal: SIGKILL });
-        }
-        if session.scope != Scope::None {
-            out.act(Effect::KillScope { uid, session: id.clone() });
         }
     }
 

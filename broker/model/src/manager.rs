@@ -89,7 +89,9 @@ impl Manager {
             Self::Failed { why } | Self::Stopping { failure: Some(why), .. } => {
                 format!("user manager failed: {why}")
             }
-            Self::Backoff { why, .. } => format!("user manager is being restarted: {why}"),
+            Self::Backoff { failures, why } => {
+                format!("user manager is being restarted (attempt {} of {MAX_FAILURES}): {why}", failures + 1)
+            }
             Self::Off | Self::Starting { .. } | Self::Ready { .. } | Self::Stopping { failure: None, .. } => {
                 String::new()
             }
@@ -270,11 +272,10 @@ impl Model {
             }
             Manager::Stopping { run, .. } => {
                 let seconds = self.settings.manager_stop_timeout / SECOND;
-                let text = format!(
+                let why = format!(
                     "user manager has not stopped within {seconds} s (ManagerStopTimeoutSec=) and is killed"
                 );
-                out.announce(Severity::Warning, Some(uid), None, text);
-                out.act(Effect::KillManager { uid, generation: run.generation });
+                out.act(Effect::KillManager { uid, generation: run.generation, why });
             }
             Manager::Backoff { failures, .. } if kept => self.start_manager(now, uid, failures, out),
             Manager::Backoff { .. } => {

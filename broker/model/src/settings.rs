@@ -53,7 +53,7 @@ impl Default for Settings {
             manager: true,
             manager_ready_wait: 10 * SECOND,
             manager_start_timeout: 90 * SECOND,
-            manager_stop_timeout: 90 * SECOND,
+            manager_stop_timeout: 120 * SECOND,
             scope_stop_timeout: 90 * SECOND,
             display_managers: Vec::new(),
             cgroups: true,

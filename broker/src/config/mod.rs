@@ -4,6 +4,7 @@
 //! stays. Reading is pure over [`Files`]; the settings themselves are in [`Settings`].
 
 mod files;
+mod nesting;
 mod settings;
 mod syntax;
 mod values;
@@ -80,15 +81,13 @@ pub fn load(files: &dyn Files) -> Loaded {
     if !load_family(files, &USHER, &mut loaded) {
         load_family(files, &LOGIND, &mut loaded);
     }
+    nesting::check(files, &mut loaded);
     loaded
 }
 
 /// Reads one family's main file and drop-ins. `false` if there is none, readable or not.
 fn load_family(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> bool {
-    let mains: Vec<_> = family.roots.iter().map(|root| Path::new(root).join(family.name)).collect();
-    let main = mains.into_iter().find(|path| files.exists(path));
-    let mut paths: Vec<PathBuf> = main.into_iter().collect();
-    paths.extend(drop_ins(files, family, loaded));
+    let paths = paths(files, family, &mut loaded.warnings);
     for path in &paths {
         match files.read(path) {
             Ok(text) => {
@@ -101,8 +100,15 @@ fn load_family(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> bool 
     !paths.is_empty()
 }
 
+/// The files of a family, in the order in which they count.
+fn paths(files: &dyn Files, family: &Family, warnings: &mut Vec<Warning>) -> Vec<PathBuf> {
+    let mains: Vec<_> = family.roots.iter().map(|root| Path::new(root).join(family.name)).collect();
+    let main = mains.into_iter().find(|path| files.exists(path));
+    main.into_iter().chain(drop_ins(files, family, warnings)).collect()
+}
+
 /// The drop-ins of all roots, sorted by name; a name hides the same one in later roots.
-fn drop_ins(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> Vec<PathBuf> {
+fn drop_ins(files: &dyn Files, family: &Family, warnings: &mut Vec<Warning>) -> Vec<PathBuf> {
     let mut found: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for root in family.roots {
         let directory = Path::new(root).join(format!("{}.d", family.name));
@@ -114,7 +120,7 @@ fn drop_ins(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> Vec<Path
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => loaded.warnings.push(about_file(&directory, format!("cannot be listed: {error}"))),
+            Err(error) => warnings.push(about_file(&directory, format!("cannot be listed: {error}"))),
         }
     }
     found.into_values().collect()

@@ -76,7 +76,7 @@ impl Default for Settings {
             manager: Manager::Systemd,
             manager_ready_wait: Duration::from_secs(10),
             manager_start_timeout: Duration::from_secs(90),
-            manager_stop_timeout: Duration::from_secs(90),
+            manager_stop_timeout: Duration::from_secs(120),
             session_stop_timeout: Duration::from_secs(90),
             display_managers: DISPLAY_MANAGERS.iter().map(|&name| name.to_owned()).collect(),
             connections_max: 4096,

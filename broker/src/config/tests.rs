@@ -129,3 +129,30 @@ proptest! {
         load(&Fake::default().with("/etc/usher/usher.conf", &text));
     }
 }
+
+#[test]
+fn a_manager_has_more_time_to_stop_than_its_units() {
+    let warnings = |usher: &str, user: Option<&str>| {
+        let mut files = Fake::default().with("/etc/usher/usher.conf", &format!("[Login]\n{usher}\n"));
+        if let Some(text) = user {
+            files = files.with("/etc/systemd/user.conf", text);
+        }
+        load(&files).warnings
+    };
+    assert_eq!(warnings("", None), []);
+    let found = warnings("ManagerStopTimeoutSec=90s", None);
+    let [warning] = &found[..] else { panic!("{found:?}") };
+    let line = warning.to_string();
+    assert!(line.starts_with("/etc/usher/usher.conf: ManagerStopTimeoutSec: 90 s are not more"), "{line}");
+    assert_eq!(warnings("ManagerStopTimeoutSec=91s", None), []);
+    assert_eq!(warnings("ManagerStopTimeoutSec=1s\nManager=/usr/bin/dinit", None), [], "not known of others");
+    let short = "[Other]\nDefaultTimeoutStopSec=1h\n[Manager]\nDefaultTimeoutStopSec=1500ms\n";
+    assert_eq!(warnings("ManagerStopTimeoutSec=2s", Some(short)), []);
+    assert_eq!(warnings("ManagerStopTimeoutSec=1s", Some(short)).len(), 1);
+    for long in ["5min", "infinity", "0"] {
+        let user = format!("[Manager]\nDefaultTimeoutStopSec={long}\n");
+        assert_eq!(warnings("", Some(&user)).len(), 1, "{long}");
+    }
+    let unknown = "[Manager]\nDefaultTimeoutStopSec=soon\n";
+    assert_eq!(warnings("", Some(unknown)), [], "systemd keeps its default, too");
+}

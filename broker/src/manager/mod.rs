@@ -30,7 +30,7 @@ use supervise::{Order, Supervised};
 /// Nothing is there, as a rule; but an usherd that could not write its files, for want of space, may have left a manager
 /// that nobody knows, and one that was killed while it started one, the socket.
 pub(crate) async fn clear(uid: Uid, cgroups: Option<Arc<CgroupRoot>>) {
-    Realm::new(cgroups).clear(uid).await;
+    Realm::new(cgroups).clear_strangers(uid).await;
     notify::remove_leftover(uid);
 }
 
@@ -64,7 +64,7 @@ impl Managers {
         let uid = account.uid;
         let program = backend::program(&self.backend, self.realm.exists())?;
         // Whatever an earlier run has left there would be a second manager's.
-        self.realm.kill(uid);
+        self.realm.kill_strangers(uid);
         let cgroup = self
             .realm
             .prepare(uid, account.gid)
@@ -119,9 +119,9 @@ impl Managers {
         self.order(uid, generation, Order::Stop);
     }
 
-    /// Ends a manager and everything in its cgroup.
-    pub(crate) fn kill(&self, uid: Uid, generation: Generation) {
-        self.order(uid, generation, Order::Kill);
+    /// Ends a manager and everything in its cgroup, and says why and whom.
+    pub(crate) fn kill(&self, uid: Uid, generation: Generation, why: String) {
+        self.order(uid, generation, Order::Kill { why });
     }
 
     /// Forgets a run that has ended.

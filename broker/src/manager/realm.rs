@@ -8,11 +8,12 @@ use std::time::Duration;
 use usher_model::Reaped;
 use usher_protocol::ids::Uid;
 
-use crate::sys::cgroup::CgroupRoot;
+use crate::scopes::AFTER_KILL;
+use crate::sys::cgroup::{CgroupRoot, Survivors};
 use crate::sys::{Result, SysError};
 
-/// How long killed processes may take to go. Only those that the kernel itself holds up take any time.
-const CLEAR_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long those may take to go for whom a login may be waiting, within its budget.
+const CLEAR_QUICKLY: Duration = Duration::from_secs(2);
 
 /// Every manager's cgroup.
 #[derive(Debug, Clone)]
@@ -31,6 +32,20 @@ impl Realm {
     /// Makes a user's, and says where in it the manager itself belongs.
     pub(super) fn prepare(&self, uid: Uid, gid: u32) -> Result<Option<PathBuf>> {
         self.0.as_ref().map(|cgroups| cgroups.manager_cgroup(uid, gid)).transpose()
+    }
+
+    /// Who is in a user's.
+    pub(super) fn survivors(&self, uid: Uid) -> Survivors {
+        self.0.as_ref().map(|cgroups| cgroups.survivors(&cgroups.manager_path(uid))).unwrap_or_default()
+    }
+
+    /// Kills whatever is in a user's where nothing should be, and says whom that hits.
+    pub(super) fn kill_strangers(&self, uid: Uid) {
+        let strangers = self.survivors(uid);
+        if !strangers.is_empty() {
+            tracing::warn!(%uid, "processes of a user manager that nobody knows are killed: {strangers}");
+        }
+        self.kill(uid);
     }
 
     /// Kills whatever is in a user's.
@@ -60,18 +75,29 @@ impl Realm {
         }
     }
 
-    /// Ends what a manager has left in its user's, and removes that.
+    /// Ends what a manager has left in its user's, and removes that. Says so if that does not go.
     pub(super) async fn clear(&self, uid: Uid) {
-        let deadline = tokio::time::Instant::now() + CLEAR_TIMEOUT;
+        if let Err(error) = self.clear_within(uid, AFTER_KILL).await {
+            let left = self.survivors(uid);
+            tracing::warn!(%uid, %error, "processes of the user manager do not go away, not even when killed: {left}");
+        }
+    }
+
+    /// The same where nothing should be.
+    pub(super) async fn clear_strangers(&self, uid: Uid) {
+        self.kill_strangers(uid);
+        // What stays, stays in the user's slice, and whoever removes that says so.
+        let _ = self.clear_within(uid, CLEAR_QUICKLY).await;
+    }
+
+    async fn clear_within(&self, uid: Uid, limit: Duration) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + limit;
         let mut pause = Duration::from_millis(1);
         loop {
             self.kill(uid);
-            let error = match self.remove(uid) {
-                Ok(()) => return,
-                Err(error) => error,
-            };
-            if tokio::time::Instant::now() >= deadline {
-                return tracing::warn!(%uid, %error, "processes of the user manager do not go away, not even when killed");
+            let outcome = self.remove(uid);
+            if outcome.is_ok() || tokio::time::Instant::now() >= deadline {
+                return outcome;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(100));

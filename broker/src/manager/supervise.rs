@@ -1,6 +1,8 @@
 //! One manager's supervisor: waits for readiness, orders and the end; then clears the cgroup and reports.
 
 use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::time::Duration;
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use tokio::sync::mpsc;
@@ -11,15 +13,30 @@ use usher_protocol::ids::{LeaderPid, Uid};
 use super::notify::Readiness;
 use super::realm::Realm;
 use crate::inbox::Broker;
+use crate::scopes::AFTER_KILL;
 use crate::sys::{self, pidfd};
 
 /// What a supervisor is told to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Order {
     /// Ask the manager to stop: SIGTERM, on which systemd starts its exit.target (systemd(1), "Signals").
     Stop,
     /// Kill everything in its cgroup.
-    Kill,
+    Kill {
+        /// What is told about it; the names of the processes follow.
+        why: String,
+    },
+}
+
+/// How far a manager's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nobody has asked for it.
+    Unasked,
+    /// It was asked to stop.
+    Asked,
+    /// It was killed, and those who were hit have been named.
+    Killed,
 }
 
 /// A manager that runs.
@@ -52,13 +69,29 @@ pub(super) async fn supervise(
             return broker.report(Event::ManagerGone { uid, generation, how }).await;
         }
     };
+    let mut end = End::Unasked;
+    let mut overdue = pin!(pending_or_after(None));
     loop {
         tokio::select! {
             _ = exit.wait() => break,
             Some(order) = orders.recv() => match order {
-                Order::Stop => stop(&fd, uid),
-                Order::Kill => kill(&fd, uid, &realm),
+                Order::Stop => {
+                    end = End::Asked;
+                    stop(&fd, uid);
+                }
+                Order::Kill { why } => {
+                    end = End::Killed;
+                    warn!(%uid, "{why}: {}", named(uid, main.pid, &realm));
+                    kill(&fd, uid, &realm);
+                    overdue.set(pending_or_after(Some(AFTER_KILL)));
+                }
             },
+            () = &mut overdue => {
+                // The kernel itself holds it; the user waits for it, others do not.
+                let left = named(uid, main.pid, &realm);
+                warn!(%uid, "user manager does not go away, not even when killed: {left}");
+                overdue.set(pending_or_after(None));
+            }
             () = becomes_ready(readiness.as_ref(), main.pid) => {
                 readiness = None;
                 broker.report(Event::ManagerReady { uid, generation }).await;
@@ -67,6 +100,7 @@ pub(super) async fn supervise(
     }
     drop(readiness);
     let how = if is_child { reap(&fd) } else { "its process is gone".to_owned() };
+    let how = name_leftovers(uid, how, end, &realm);
     realm.clear(uid).await;
     broker.report(Event::ManagerGone { uid, generation, how }).await;
 }
@@ -76,6 +110,34 @@ async fn becomes_ready(readiness: Option<&Readiness>, main: u32) {
         Some(readiness) => readiness.ready(main).await,
         None => std::future::pending().await,
     }
+}
+
+async fn pending_or_after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a manager has left is killed with it, and named once: where its end is news, as a part of them.
+fn name_leftovers(uid: Uid, how: String, end: End, realm: &Realm) -> String {
+    if end == End::Killed {
+        return how;
+    }
+    let left = realm.survivors(uid).without_keeper();
+    if left.is_empty() {
+        return how;
+    }
+    if end == End::Unasked {
+        return format!("{how}, and what it left is killed: {left}");
+    }
+    warn!(%uid, "user manager has stopped, and what it left is killed: {left}");
+    how
+}
+
+/// Who is hit when a manager is killed.
+fn named(uid: Uid, main: u32, realm: &Realm) -> String {
+    if realm.exists() { realm.survivors(uid).to_string() } else { format!("process {main}") }
 }
 
 fn stop(fd: &OwnedFd, uid: Uid) {

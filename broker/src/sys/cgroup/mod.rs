@@ -4,6 +4,7 @@
 //! Slices and scopes belong to root; `user@UID.service` belongs to the user, who may do below it what he likes.
 
 mod path;
+mod survivors;
 mod tree;
 
 use std::fs::{self, OpenOptions};
@@ -16,6 +17,7 @@ use usher_model::Reaped;
 use usher_protocol::ids::{SessionId, Uid};
 
 pub use path::{owner_of, session_of};
+pub use survivors::Survivors;
 
 use super::{Context, Result, SysError, pidfd, proc};
 
@@ -194,6 +196,12 @@ impl CgroupRoot {
     /// The kernel's.
     pub fn procs(&self, directory: &Path) -> Result<Vec<u32>> {
         tree::processes(directory)
+    }
+
+    /// Who is in a cgroup of this tree and below it, for a line in the log.
+    pub fn survivors(&self, directory: &Path) -> Survivors {
+        let name = self.name_of(directory).unwrap_or_default();
+        Survivors::look(directory, &name)
     }
 
     /// Sends a signal to every process in a cgroup and below it, as far as it is still there when its turn comes.

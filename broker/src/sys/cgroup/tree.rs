@@ -18,6 +18,15 @@ const STEP_LIMIT: usize = 200_000;
 
 /// Every process in the cgroup at `top` and below it. A cgroup that is not there has none.
 pub(super) fn processes(top: &Path) -> Result<Vec<u32>> {
+    match some_processes(top, STEP_LIMIT)? {
+        (pids, true) => Ok(pids),
+        (_, false) => Err(too_many(top)),
+    }
+}
+
+/// The same, but no more is looked at than that takes in so many steps (to enter or leave a cgroup is one); and whether
+/// these are all.
+pub(super) fn some_processes(top: &Path, steps: usize) -> Result<(Vec<u32>, bool)> {
     let mut pids = Vec::new();
     let enter = |directory: BorrowedFd<'_>| match read_at(directory, c"cgroup.procs") {
         Ok(text) => {
@@ -28,8 +37,8 @@ pub(super) fn processes(top: &Path) -> Result<Vec<u32>> {
         Err(Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP) => Ok(()),
         Err(error) => Err(error),
     };
-    walk(top, enter, |_, _| Ok(()))?;
-    Ok(pids)
+    let complete = walk(top, steps, enter, |_, _| Ok(()))?;
+    Ok((pids, complete))
 }
 
 /// Removes the cgroup at `top` with everything below it, the innermost first. Where there are processes it stays.
@@ -48,7 +57,9 @@ pub(super) fn remove(top: &Path) -> Result<Reaped> {
             Err(error) => Err(error),
         }
     };
-    walk(top, |_| Ok(()), leave)?;
+    if !walk(top, STEP_LIMIT, |_| Ok(()), leave)? {
+        return Err(too_many(top));
+    }
     match fs::remove_dir(top) {
         Ok(()) => Ok(Reaped::Gone),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Reaped::Gone),
@@ -61,15 +72,21 @@ fn is_busy(error: &std::io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::BUSY | Errno::NOTEMPTY))
 }
 
-/// Enters `top` and every directory below it, and leaves every one but `top` after what is below it.
+fn too_many(top: &Path) -> SysError {
+    SysError::other("walk cgroup", top.display(), "there are too many cgroups below it")
+}
+
+/// Enters `top` and every directory below it, and leaves every one but `top` after what is below it. `false` if that
+/// would have taken more than so many steps and was given up.
 fn walk(
     top: &Path,
+    limit: usize,
     mut enter: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<()>,
     mut leave: impl FnMut(BorrowedFd<'_>, &CStr) -> rustix::io::Result<()>,
-) -> Result<()> {
+) -> Result<bool> {
     let explain = |outcome: rustix::io::Result<()>| outcome.context("walk cgroup", top.display());
     let mut here = match open_directory(CWD, top) {
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(true),
         opened => opened.context("open cgroup", top.display())?,
     };
     explain(enter(here.as_fd()))?;
@@ -77,8 +94,8 @@ fn walk(
     let mut steps = 0;
     while let Some((_, children)) = stack.last_mut() {
         steps += 1;
-        if steps > STEP_LIMIT {
-            return Err(SysError::other("walk cgroup", top.display(), "there are too many cgroups below it"));
+        if steps > limit {
+            return Ok(false);
         }
         if let Some(child) = children.pop() {
             here = match open_directory(here.as_fd(), child.as_c_str()) {
@@ -94,7 +111,7 @@ fn walk(
             explain(leave(here.as_fd(), &name))?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn open_directory(at: impl AsFd, name: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {

@@ -121,7 +121,7 @@ impl World {
                 self.watched.insert((uid, session));
             }
             Effect::SignalScope { uid, session, signal } => self.signal(&Place::Scope(uid, session), signal),
-            Effect::KillScope { uid, session } => self.signal(&Place::Scope(uid, session), SIGKILL),
+            Effect::KillScope { uid, session, .. } => self.signal(&Place::Scope(uid, session), SIGKILL),
             Effect::SignalLeader { session, signal } => {
                 if let Some(leader) = self.leaders.get(&session) {
                     self.signal_one(*leader, signal);
@@ -181,7 +181,7 @@ impl World {
             // The fake's managers do not wait for it; when it comes is in the scenarios.
             Effect::ReleaseManager { .. } => {}
             Effect::StopManager { uid, generation } => self.signal_manager(uid, generation, SIGTERM),
-            Effect::KillManager { uid, generation } => self.signal_manager(uid, generation, SIGKILL),
+            Effect::KillManager { uid, generation, .. } => self.signal_manager(uid, generation, SIGKILL),
             Effect::TearDownUser { .. } | Effect::WriteLinger { .. } | Effect::ResolveLinger { .. } => {
                 self.soon.push_back(Soon::Work(effect));
             }
