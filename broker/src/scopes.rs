@@ -16,7 +16,7 @@ const QUICK: Duration = Duration::from_millis(4);
 
 /// How long killed processes may take to go before it is worth a word. Only those that the kernel itself holds up take
 /// any time.
-pub(crate) const AFTER_KILL: Duration = Duration::from_secs(10);
+pub(crate) const AFTER_KILL: Duration = Duration::from_secs(5);
 
 /// Every session's cgroup, where there are cgroups.
 pub(crate) struct Scopes {

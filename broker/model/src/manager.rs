@@ -8,7 +8,7 @@ use crate::event::{Generation, Now};
 use crate::model::{Model, Out};
 use crate::record::GcMode;
 use crate::session::Phase;
-use crate::settings::SECOND;
+use crate::settings::{SECOND, span};
 use crate::timer::Timer;
 use crate::user::Runtime;
 
@@ -265,15 +265,15 @@ impl Model {
                 self.manager_is_ready(now, uid, run, out);
             }
             Manager::Starting { run } => {
-                let seconds = self.settings.manager_start_timeout / SECOND;
-                let why = format!("it was not ready within {seconds} s (ManagerStartTimeoutSec=)");
+                let limit = span(self.settings.manager_start_timeout);
+                let why = format!("it was not ready within {limit} (ManagerStartTimeoutSec=)");
                 self.begin_stop(now, uid, run, Some(why), out);
                 self.answer_all_waiting(uid, out);
             }
             Manager::Stopping { run, .. } => {
-                let seconds = self.settings.manager_stop_timeout / SECOND;
+                let limit = span(self.settings.manager_stop_timeout);
                 let why = format!(
-                    "user manager has not stopped within {seconds} s (ManagerStopTimeoutSec=) and is killed"
+                    "user manager has not stopped within {limit} (ManagerStopTimeoutSec=) and is killed"
                 );
                 out.act(Effect::KillManager { uid, generation: run.generation, why });
             }

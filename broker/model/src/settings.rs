@@ -40,6 +40,11 @@ pub struct Settings {
 /// One second, in the unit of every time here.
 pub const SECOND: u64 = 1_000_000;
 
+/// A time as people read it.
+pub(crate) fn span(usec: u64) -> String {
+    if usec.is_multiple_of(SECOND) { format!("{} s", usec / SECOND) } else { format!("{} ms", usec / 1000) }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

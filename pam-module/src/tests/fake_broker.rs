@@ -63,6 +63,7 @@ pub(super) fn quick(socket: PathBuf) -> Broker {
     Broker {
         socket,
         registration: Duration::from_millis(300),
+        root_registration: Duration::from_millis(300),
         comeback: Duration::from_millis(150),
         pause: Duration::from_millis(5),
         settling_max: Duration::from_secs(2),

@@ -171,6 +171,20 @@ fn a_manager_that_is_not_ready_takes_nothing_from_the_session() {
 }
 
 #[test]
+fn root_has_a_shorter_patience_than_others() {
+    let (patient, short) = (Duration::from_secs(60), Duration::from_millis(50));
+    for (uid, registration, root_registration) in [(0, patient, short), (1000, short, patient)] {
+        let broker = FakeBroker::start([say_and_hang(Vec::new())]);
+        let mut pam = FakePam::new(uid).item(Item::Service, "login");
+        let client = crate::broker::Broker { registration, root_registration, ..broker.client() };
+        let started = Instant::now();
+        let code = open(&mut pam, &[], &client);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        assert_went_on_without(&pam, code, "registering");
+    }
+}
+
+#[test]
 fn a_wait_of_nothing_is_no_wait() {
     let (dir, path) = runtime_dir();
     let registered = OpenSessionReply { wait_usec: 0, ..reply(OpenPhase::Registered, &path) };
