@@ -31,25 +31,6 @@ def say(text):
     link.sendto(text.encode(), os.environ['NOTIFY_SOCKET'])
 ";
 
-/// Logs alice in within `limit`: session and runtime directory are valid, and the auth log has one line with the words.
-fn logs_in<'m>(machine: &'m Machine, limit: Duration, words: &[&str]) -> Login<'m> {
-    let before = module_lines(machine).len();
-    let start = Instant::now();
-    let login = Login::running(machine, "alice", "touch $XDG_RUNTIME_DIR/$XDG_SESSION_ID && exec sleep 1000");
-    let took = start.elapsed();
-    assert!(took < limit, "the login took {took:?}");
-    machine.wait_for("a file in the runtime directory", || {
-        machine.exists(format!("{RUNTIME}/{}", login.session))
-    });
-    let lines = module_lines(machine);
-    let of_login: Vec<_> = lines[before..].iter().filter(|line| line.contains("su-l")).collect();
-    assert_eq!(of_login.len(), 1, "{lines:?}");
-    for word in words {
-        assert!(of_login[0].contains(word), "no '{word}' in {of_login:?}");
-    }
-    login
-}
-
 fn user_status(machine: &Machine) -> String {
     machine.run(&["usherctl", "user-status", "alice"]).stdout
 }

@@ -31,8 +31,11 @@ fn with_unit(lines: &str, unit: &str) -> Machine {
 
 /// Logs in and out with the unit running; its main process.
 fn run_unit(machine: &Machine) -> String {
-    let login =
-        Login::running(machine, "alice", "systemctl --user start deaf && touch /tmp/started; exec sleep 1000");
+    let login = Login::running(
+        machine,
+        "alice",
+        "systemctl --user start deaf && touch /tmp/started; exec sleep 1000",
+    );
     machine.wait_for("the unit", || machine.exists("/tmp/started") && machine.exists("/tmp/deaf"));
     let pid = pid_in(machine, "/tmp/deaf");
     login.log_out();
@@ -94,7 +97,9 @@ fn by_default_a_manager_has_longer_than_its_units() {
     let broker = machine.start_usherd();
     assert!(!broker.log().contains("are not more than"));
     drop(broker);
-    machine.sh("mkdir -p /etc/systemd; printf '[Manager]\nDefaultTimeoutStopSec=2min\n' > /etc/systemd/user.conf");
+    machine.sh(
+        "mkdir -p /etc/systemd; printf '[Manager]\nDefaultTimeoutStopSec=2min\n' > /etc/systemd/user.conf",
+    );
     let broker = machine.start_usherd();
     let line = line(&broker.log(), "ManagerStopTimeoutSec: 120 s are not more than a unit");
     assert!(line.contains("(120 s, DefaultTimeoutStopSec= in user.conf)"), "{line}");
@@ -125,7 +130,8 @@ fn what_a_manager_leaves_is_killed_and_named() {
 fn processes_of_a_session_are_named_some_by_name_and_the_rest_by_number() {
     let machine = machine(&settings("Manager=none\nKillUserProcesses=yes\nSessionStopTimeoutSec=1\n"));
     let broker = machine.start_usherd();
-    let script = "trap '' TERM HUP; for n in $(seq 13); do setsid sleep 1000 & done; touch /tmp/all; exec sleep 1000";
+    let script =
+        "trap '' TERM HUP; for n in $(seq 13); do setsid sleep 1000 & done; touch /tmp/all; exec sleep 1000";
     let login = Login::running(&machine, "alice", script);
     machine.wait_for("all of them", || machine.exists("/tmp/all"));
     let scope = format!("/user.slice/user-1001.slice/session-{}.scope", login.session);
@@ -171,7 +177,8 @@ fn usherd_itself_stops_at_once_while_others_do_not() {
 /// What is frozen (cgroups(7), cgroup.freeze) hears no SIGTERM; it goes when its time is over, and nobody else waits.
 #[test]
 fn frozen_processes_go_too() {
-    let machine = machine(&settings("ManagerStopTimeoutSec=2\nKillUserProcesses=yes\nSessionStopTimeoutSec=2\n"));
+    let machine =
+        machine(&settings("ManagerStopTimeoutSec=2\nKillUserProcesses=yes\nSessionStopTimeoutSec=2\n"));
     let broker = machine.start_usherd();
     let login = Login::running(&machine, "alice", "setsid sleep 1000 & exec sleep 1000");
     machine.wait_for("the manager", || ready_manager(&machine).is_some());

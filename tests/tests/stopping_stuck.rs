@@ -73,7 +73,8 @@ fn a_session_s_process_that_the_kernel_holds() {
     machine.run(&["pkill", "-KILL", "-x", "sleep"]);
     drop(login);
 
-    let killed = wait_said(&machine, &broker, &format!("processes of session {session} have not stopped in time"));
+    let killed =
+        wait_said(&machine, &broker, &format!("processes of session {session} have not stopped in time"));
     assert!(killed.contains(" (stat)"), "{killed}");
     bob_does_not_notice(&machine);
     let start = Instant::now();
@@ -94,10 +95,16 @@ fn a_session_s_process_that_the_kernel_holds() {
 #[test]
 fn a_manager_s_unit_that_the_kernel_holds() {
     // The manager itself ends; what it has left stays in the user's part of the tree when everything else has gone.
-    let Some(machine) = machine_with_server("ManagerStopTimeoutSec=500ms\nManagerReadyWaitSec=1\n") else { return };
+    let Some(machine) = machine_with_server("ManagerStopTimeoutSec=500ms\nManagerReadyWaitSec=1\n") else {
+        return;
+    };
     let mut broker = machine.start_usherd();
     let mut server = serve(&machine);
-    let login = Login::running(&machine, "alice", "systemd-run --user --unit=held stat /tmp/stuck/x; exec sleep 1000");
+    let login = Login::running(
+        &machine,
+        "alice",
+        "systemd-run --user --unit=held stat /tmp/stuck/x; exec sleep 1000",
+    );
     machine.wait_for("it to hang", || machine.exists("/tmp/hangs"));
     login.log_out();
 

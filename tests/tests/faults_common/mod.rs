@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -57,6 +58,25 @@ impl<'m> Login<'m> {
     pub(crate) fn wait_gone(&self) {
         self.machine.wait_for("the session to be gone", || !sessions(self.machine).contains(&self.session));
     }
+}
+
+/// Logs alice in within `limit`: session and runtime directory are valid, and the auth log has one line with the words.
+pub(crate) fn logs_in<'m>(machine: &'m Machine, limit: Duration, words: &[&str]) -> Login<'m> {
+    let before = module_lines(machine).len();
+    let start = Instant::now();
+    let login = Login::running(machine, "alice", "touch $XDG_RUNTIME_DIR/$XDG_SESSION_ID && exec sleep 1000");
+    let took = start.elapsed();
+    assert!(took < limit, "the login took {took:?}");
+    machine.wait_for("a file in the runtime directory", || {
+        machine.exists(format!("{RUNTIME}/{}", login.session))
+    });
+    let lines = module_lines(machine);
+    let of_login: Vec<_> = lines[before..].iter().filter(|line| line.contains("su-l")).collect();
+    assert_eq!(of_login.len(), 1, "{lines:?}");
+    for word in words {
+        assert!(of_login[0].contains(word), "no '{word}' in {of_login:?}");
+    }
+    login
 }
 
 /// Begins to log in through su(1); the login has come through when it says so.

@@ -56,9 +56,8 @@ impl Survivors {
     /// Without the helper of a manager that has ended.
     #[must_use]
     pub fn without_keeper(mut self) -> Self {
-        let keeper = |survivor: &Survivor| {
-            survivor.unit == MANAGER_ITSELF && KEEPER.contains(&survivor.name.as_str())
-        };
+        let keeper =
+            |survivor: &Survivor| survivor.unit == MANAGER_ITSELF && KEEPER.contains(&survivor.name.as_str());
         // One: whoever else calls himself so is named.
         if let Some(index) = self.named.iter().position(keeper) {
             self.named.remove(index);
@@ -137,7 +136,8 @@ mod tests {
         ];
         let survivors = Survivors { named, others: 0, complete: true }.without_keeper();
         assert_eq!(survivors.to_string(), "5 ((sd-pam)) in app.slice/x.service, 7 ((sd-pam)) in init.scope");
-        let alone = Survivors { named: vec![survivor(6, KEEPER[0], MANAGER_ITSELF)], others: 0, complete: true };
+        let alone =
+            Survivors { named: vec![survivor(6, KEEPER[0], MANAGER_ITSELF)], others: 0, complete: true };
         assert!(alone.without_keeper().is_empty());
     }
 
@@ -146,7 +146,8 @@ mod tests {
         let own = std::process::id();
         let directory = tempfile::tempdir().expect("a directory");
         // A process of another namespace, one that cannot exist, and ourselves.
-        std::fs::write(directory.path().join("cgroup.procs"), format!("0\n4194305\n{own}\n")).expect("a file");
+        std::fs::write(directory.path().join("cgroup.procs"), format!("0\n4194305\n{own}\n"))
+            .expect("a file");
         let cgroup = cgroup_of(own).expect("a cgroup");
         let found = Survivors::look(directory.path(), &cgroup);
         assert!(found.to_string().starts_with(&format!("{own} (")), "{found}");
