@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{cargo, root};
 
 /// Package, and what for. The essential packages of the distribution are not named.
-const PACKAGES: [(&str, &str); 15] = [
+const PACKAGES: [(&str, &str); 16] = [
     ("gcc", "cargo links programs with it"),
     ("libc6-dev", "the C library to link against"),
     ("libpam0g-dev", "the PAM library to link against"),
@@ -24,6 +24,7 @@ const PACKAGES: [(&str, &str); 15] = [
     ("python3-systemd", "libsystemd's view of sessions, through its own binding"),
     ("iproute2", "the sandbox's loopback interface"),
     ("procps", "ps and pgrep"),
+    ("tmux", "what people leave behind when they log out"),
 ];
 
 /// Services that some packages start; nobody asked for them on this computer.
