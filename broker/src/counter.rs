@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 
+use crate::crash;
 use crate::sys::{Context, Result};
 
 const FILE: &str = "/run/usher/next-session";
@@ -14,6 +15,7 @@ const FRESH: &str = "/run/usher/next-session.new";
 /// The file cannot be replaced.
 pub(crate) fn write(up_to: u64) -> Result<()> {
     fs::write(FRESH, format!("{up_to}\n")).context("write", FRESH)?;
+    crash::point(crash::ID_COUNTER_WRITTEN);
     fs::rename(FRESH, FILE).context("replace", FILE)
 }
 

@@ -21,7 +21,7 @@ use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
-use crate::{logging, restore, rivals, settings};
+use crate::{crash, logging, restore, rivals, settings};
 
 /// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
 /// and leaves sessions, user managers and runtime directories as they are; SIGHUP reads the configuration again.
@@ -41,6 +41,8 @@ pub fn main() -> ExitCode {
         Some(word) if word == mount::REMOVE_CONTENTS_ARGUMENT => {
             return remove_contents(Path::new(&arguments.next().unwrap_or_default()));
         }
+        #[cfg(feature = "crash-points")]
+        Some(word) if word == crash::LIST_ARGUMENT => return crash::list(),
         _ => {}
     }
     Arguments::parse();
@@ -73,6 +75,7 @@ fn serve() -> Result<()> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     std::env::set_current_dir("/").context("cannot change to /")?;
     let lock = Lock::take()?;
+    crash::point(crash::START_LOCKED);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -109,6 +112,7 @@ async fn start(lock: &Lock) -> Result<()> {
     }
     let for_model = configuration.for_model(cgroups.is_some(), accounts::system_uid_max());
     let (model, first) = Model::restore(for_model, found, clock::now());
+    crash::point(crash::START_RESTORED);
     let (broker, inbox) = Broker::new();
     let runtime_limits = settings::runtime_limits(&configuration);
     let interpreter = Interpreter {
@@ -128,6 +132,7 @@ async fn start(lock: &Lock) -> Result<()> {
     let lock_held = lock;
     let ready = move || match socket::bind(lock_held) {
         Ok(listener) => {
+            crash::point(crash::START_LISTENING);
             tokio::spawn(socket::serve(listener, service));
             info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
             tell_service_manager();

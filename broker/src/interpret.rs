@@ -21,7 +21,7 @@ use crate::state::StateFiles;
 use crate::sys::accounts::{self, LookupError, Query};
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::{self, mount};
-use crate::{counter, teardown};
+use crate::{counter, crash, teardown};
 
 /// How long the name service may take to know a lingering user; after that it is asked anew.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,6 +59,14 @@ impl Interpreter {
 
     /// Does one thing.
     pub(crate) fn perform(&mut self, effect: Effect) -> Option<Event> {
+        let moments = crash::around(&effect);
+        crash::point(moments.before);
+        let result = self.act(effect);
+        crash::point(moments.after);
+        result
+    }
+
+    fn act(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::ReserveIds { up_to } => saved(counter::write(up_to), || StateFile::Ids),
             Effect::SaveSession(record) => {
@@ -190,6 +198,7 @@ impl Interpreter {
         let cgroups = self.cgroups.clone();
         tokio::spawn(async move {
             let result = teardown::run(uid, gid, runtime, remove_ipc, cgroups).await;
+            crash::point(crash::TORN_DOWN);
             broker.report(Event::UserTornDown { uid, result }).await;
         });
     }
@@ -204,6 +213,7 @@ impl Interpreter {
                         error => LookupFailure::Unavailable(error.to_string()),
                     }
                 });
+            crash::point(crash::LINGER_RESOLVED);
             broker.report(Event::LingerResolved { name, result }).await;
         });
     }

@@ -5,10 +5,11 @@
 //! * `interpret` turns the model's effects into calls on the edges: `state` (the files in /run/systemd),
 //!   `leaders` (pidfds), `scopes` (cgroups), `manager` (user managers), `teardown`, `sys` (the kernel);
 //! * `restore` finds out at start what was there before; `config` and `settings` read usher.conf;
-//! * `daemon` puts it all together.
+//! * `daemon` puts it all together; `crash` is for tests of what a crash leaves behind.
 
 pub mod config;
 mod counter;
+mod crash;
 mod daemon;
 mod inbox;
 mod interpret;

@@ -9,11 +9,11 @@ use usher_model::record::{SessionRecord, UserRecord};
 use usher_model::{Found, FoundSession, FoundUser, Reaped};
 use usher_protocol::ids::SessionId;
 
-use crate::counter;
 use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::linger::LingerFlags;
 use crate::sys::{self, mount, pidfd};
+use crate::{counter, crash};
 
 /// What was found, and the leaders that are alive, to be watched from now on.
 pub(crate) struct Past {
@@ -44,9 +44,11 @@ pub(crate) fn look(files: &StateFiles, cgroups: Option<&CgroupRoot>) -> Result<P
     if !users.is_empty() {
         info!("taking over {} sessions of {} users", sessions.len(), users.len());
     }
+    crash::point(crash::START_FILES_READ);
     if let Some(cgroups) = cgroups {
         sweep(cgroups, &sessions);
     }
+    crash::point(crash::START_SWEPT);
     let found =
         Found { reserved_ids, users, sessions, lingering: lingering(), has_vts: false, foreground: None };
     Ok(Past { found, leaders })

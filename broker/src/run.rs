@@ -12,10 +12,10 @@ use usher_model::{Effect, Event, Model, RequestId};
 
 use crate::inbox::Message;
 use crate::interpret::{Interpreter, Requester};
-use crate::settings;
 use crate::sys::Readiness;
 use crate::sys::vt::Foreground;
 use crate::sys::{accounts, clock};
+use crate::{crash, settings};
 
 /// The loop and what it owns.
 pub(crate) struct Run {
@@ -42,6 +42,7 @@ impl Run {
     pub(crate) async fn run(mut self, first: Vec<Effect>, ready: impl FnOnce() -> Result<()>) -> Result<()> {
         let mut signals = Signals::new()?;
         self.perform(first);
+        crash::point(crash::START_DONE);
         ready()?;
         loop {
             match self.wait(&mut signals).await? {
@@ -100,6 +101,7 @@ impl Run {
         while let Some(event) = events.pop_front() {
             self.interpreter.hear(&event);
             let effects = self.model.handle(clock::now(), event);
+            crash::point(crash::DECIDED);
             events.extend(effects.into_iter().filter_map(|effect| self.interpreter.perform(effect)));
         }
     }

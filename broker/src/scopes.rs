@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use usher_model::{MoveOut, Reaped};
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
+use crate::crash;
 use crate::sys::cgroup::{CgroupRoot, populated};
 use crate::sys::scope_watch::ScopeWatch;
 use crate::sys::{Readiness, Result, SysError};
@@ -89,6 +90,7 @@ impl Scopes {
             if let Err(error) = root.move_pid(leader.pid, origin.as_deref().unwrap_or("/")) {
                 tracing::debug!(%uid, %session, %error, "the leader stays in its session's cgroup");
             }
+            crash::point(crash::LEADER_MOVED_BACK);
             // Only a move makes the next one quick; to remove a directory does not.
             self.last_move = Some(Instant::now());
         }

@@ -7,10 +7,10 @@ use usher_model::Reaped;
 use usher_model::record::RuntimeKind;
 use usher_protocol::ids::Uid;
 
-use crate::manager;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::ipc;
 use crate::sys::mount::{self, Removed};
+use crate::{crash, manager};
 
 /// How long removing the contents of a plain runtime directory may take.
 const CONTENTS_TIMEOUT: Duration = Duration::from_secs(60);
@@ -25,16 +25,19 @@ pub(crate) async fn run(
 ) -> Result<(), String> {
     let mut problems = Vec::new();
     manager::clear(uid, cgroups.clone()).await;
+    crash::point(crash::TEARDOWN_MANAGER_CLEARED);
     if let Some(kind) = runtime
         && let Err(error) = remove_runtime_dir(uid, gid, kind).await
     {
         problems.push(error);
     }
+    crash::point(crash::TEARDOWN_RUNTIME_REMOVED);
     let rest = move || {
         let mut problems = Vec::new();
         if remove_ipc && let Err(error) = ipc::remove_ipc(uid) {
             problems.push(error.to_string());
         }
+        crash::point(crash::TEARDOWN_IPC_REMOVED);
         if let Some(cgroups) = cgroups {
             match cgroups.remove_slice(uid) {
                 Err(error) => problems.push(error.to_string()),
@@ -45,6 +48,7 @@ pub(crate) async fn run(
                 Ok(Reaped::Gone) => {}
             }
         }
+        crash::point(crash::TEARDOWN_SLICE_REMOVED);
         problems
     };
     match tokio::task::spawn_blocking(rest).await {

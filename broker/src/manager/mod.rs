@@ -16,11 +16,11 @@ use tracing::debug;
 use usher_model::{Account, Generation};
 use usher_protocol::ids::{LeaderPid, Uid};
 
-use crate::config;
 use crate::inbox::Broker;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::pidfd;
 use crate::sys::spawn::spawn_in_cgroup;
+use crate::{config, crash};
 use backend::Program;
 use notify::Readiness;
 use realm::Realm;
@@ -69,11 +69,14 @@ impl Managers {
             .realm
             .prepare(uid, account.gid)
             .map_err(|error| format!("cannot prepare its cgroup: {error}"))?;
+        crash::point(crash::MANAGER_CGROUP_MADE);
         let readiness = Readiness::bind(uid, account.gid)
             .map_err(|error| format!("cannot make its readiness socket: {error}"))?;
+        crash::point(crash::READINESS_BOUND);
         let (waits, launcher) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
         let (pid, fd) = spawn(account, &program, cgroup.as_deref(), &readiness, waits)
             .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER))?;
+        crash::point(crash::MANAGER_SPAWNED);
         // Not reaped yet, so the number is its own.
         let main =
             pidfd::leader_of(pid).map_err(|error| format!("lost it right after its start: {error}"))?;
@@ -89,6 +92,7 @@ impl Managers {
         if let Some(mut launcher) = running.and_then(|running| running.launcher.take()) {
             // A launcher that has died is its supervisor's business.
             let _ = launcher.write_all(b"\n");
+            crash::point(crash::MANAGER_RELEASED);
         }
     }
 

@@ -12,6 +12,7 @@ use usher_protocol::ids::{LeaderPid, Uid};
 
 use super::notify::Readiness;
 use super::realm::Realm;
+use crate::crash;
 use crate::inbox::Broker;
 use crate::scopes::AFTER_KILL;
 use crate::sys::{self, pidfd};
@@ -93,15 +94,19 @@ pub(super) async fn supervise(
                 overdue.set(pending_or_after(None));
             }
             () = becomes_ready(readiness.as_ref(), main.pid) => {
+                crash::point(crash::MANAGER_READY);
                 readiness = None;
                 broker.report(Event::ManagerReady { uid, generation }).await;
             }
         }
     }
+    crash::point(crash::MANAGER_ENDED);
     drop(readiness);
     let how = if is_child { reap(&fd) } else { "its process is gone".to_owned() };
     let how = name_leftovers(uid, how, end, &realm);
+    crash::point(crash::MANAGER_REAPED);
     realm.clear(uid).await;
+    crash::point(crash::MANAGER_CLEARED);
     broker.report(Event::ManagerGone { uid, generation, how }).await;
 }
 
@@ -144,12 +149,14 @@ fn stop(fd: &OwnedFd, uid: Uid) {
     if let Err(error) = pidfd::signal(fd, Signal::TERM.as_raw()) {
         debug!(%uid, %error, "user manager has gone before it was asked to stop");
     }
+    crash::point(crash::MANAGER_TOLD_TO_STOP);
 }
 
 fn kill(fd: &OwnedFd, uid: Uid, realm: &Realm) {
     realm.kill(uid);
     // Without cgroups there is only the main process to kill.
     let _ = pidfd::signal(fd, Signal::KILL.as_raw());
+    crash::point(crash::MANAGER_KILLED);
 }
 
 /// Takes the exit status of a child, so that no zombie stays.

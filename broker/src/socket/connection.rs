@@ -16,6 +16,7 @@ use usher_protocol::wire::{Decoder, MAX_REQUEST, Request, WireError, encode_erro
 
 use super::peer::Peer;
 use super::{Service, calls};
+use crate::crash;
 
 /// How long a peer may take to make room for a reply.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +38,7 @@ pub(crate) async fn serve(stream: UnixStream, peer: Peer, service: Service) -> i
         Err(refusal) => return connection.refuse(&refusal).await,
     };
     while let Some(frame) = connection.next_frame().await? {
+        crash::point(crash::REQUEST_READ);
         let request = match Request::from_frame(&frame) {
             Ok(request) => request,
             Err(error) => return connection.refuse(&malformed(&error)).await,
@@ -146,8 +148,11 @@ impl Connection {
 
     async fn send(&mut self, frame: serde_json::Result<Vec<u8>>) -> io::Result<()> {
         let frame = frame.map_err(io::Error::other)?;
+        crash::point(crash::ANSWER_DUE);
         let write = tokio::time::timeout(WRITE_TIMEOUT, self.stream.write_all(&frame));
-        write.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        write.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        crash::point(crash::ANSWER_SENT);
+        Ok(())
     }
 }
 

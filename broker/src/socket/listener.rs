@@ -13,6 +13,8 @@ use rustix::net::{
 use tokio::net::UnixListener;
 use usher_protocol::SOCKET_PATH;
 
+use crate::crash;
+
 /// The broker's own directory.
 pub(crate) const DIRECTORY: &str = "/run/usher";
 /// Held by the one usherd that runs.
@@ -61,6 +63,7 @@ pub(crate) fn bind(_lock: &Lock) -> Result<UnixListener> {
     // Everyone may talk; who is who, the kernel says of each connection.
     std::fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o666))
         .with_context(|| format!("cannot open {} to everyone", fresh.display()))?;
+    crash::point(crash::START_SOCKET_MADE);
     std::fs::rename(&fresh, path).with_context(|| format!("cannot put the socket at {SOCKET_PATH}"))?;
     UnixListener::from_std(socket.into()).context("cannot hand the broker's socket to the runtime")
 }

@@ -13,6 +13,7 @@ use usher_model::record::{SeatRecord, SessionRecord, UserRecord};
 use usher_protocol::ids::{SeatId, SessionId, Uid};
 
 use super::{parse, write};
+use crate::crash;
 use crate::sys::{Context, Result, SysError};
 
 /// Everything that has to exist before any client looks. `machines` is machined's, but without it libsystemd's
@@ -226,7 +227,9 @@ fn make_directory(path: &Path) -> Result<()> {
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     // For readers of all users: usherd has a umask (022) that takes nothing away from this mode.
     let mut file = File::options().write(true).create_new(true).mode(0o644).open(path)?;
-    file.write_all(text.as_bytes())
+    file.write_all(text.as_bytes())?;
+    crash::point(crash::STATE_FILE_WRITTEN);
+    Ok(())
 }
 
 fn read_text(path: &Path) -> io::Result<String> {

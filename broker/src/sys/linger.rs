@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use usher_protocol::ids::UserName;
 
 use super::{Context, Result};
+use crate::crash;
 use crate::state::{escape, unescape};
 
 /// The directory of flags.
@@ -81,10 +82,13 @@ impl LingerFlags {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let flag = rustix::fs::openat(&directory, &name, flags, Mode::from_raw_mode(0o644));
         let flag = flag.context("create linger flag", path.display())?;
+        crash::point(crash::LINGER_FLAG_MADE);
         // Other programs read the flags as ordinary users.
         rustix::fs::fchmod(&flag, Mode::from_raw_mode(0o644)).context("chmod", path.display())?;
         rustix::fs::fsync(&flag).context("sync", path.display())?;
-        rustix::fs::fsync(&directory).context("sync", self.directory.display())
+        rustix::fs::fsync(&directory).context("sync", self.directory.display())?;
+        crash::point(crash::LINGER_FLAG_SYNCED);
+        Ok(())
     }
 
     /// Clears a user's flag, on disk. To clear it twice is fine.
@@ -98,7 +102,10 @@ impl LingerFlags {
             Ok(()) | Err(Errno::NOENT) => {}
             outcome => outcome.context("remove linger flag", self.directory.join(name).display())?,
         }
-        rustix::fs::fsync(&directory).context("sync", self.directory.display())
+        crash::point(crash::LINGER_FLAG_UNLINKED);
+        rustix::fs::fsync(&directory).context("sync", self.directory.display())?;
+        crash::point(crash::LINGER_FLAG_GONE);
+        Ok(())
     }
 
     /// Opens the directory; makes it, durably, if it is not there.

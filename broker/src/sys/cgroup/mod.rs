@@ -20,6 +20,7 @@ pub use path::{owner_of, session_of};
 pub use survivors::Survivors;
 
 use super::{Context, Result, SysError, pidfd, proc};
+use crate::crash;
 
 /// Where cgroup2 may be mounted: alone, or beside version 1 hierarchies ("hybrid").
 const MOUNT_POINTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -144,9 +145,12 @@ impl CgroupRoot {
             }
             made => made?,
         }
+        crash::point(crash::SCOPE_MADE);
         attach(&scope, leader).inspect_err(|_| {
             let _ = fs::remove_dir(&scope);
-        })
+        })?;
+        crash::point(crash::LEADER_MOVED);
+        Ok(())
     }
 
     /// Removes the session's scope if no process is left in it.

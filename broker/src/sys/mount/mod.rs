@@ -26,6 +26,7 @@ pub use contents::{REMOVE_CONTENTS_ARGUMENT, remove_contents};
 pub use sharing::share_parent;
 
 use super::{Context, Result, SysError};
+use crate::crash;
 
 /// The parent of all runtime directories.
 const PARENT: &str = "/run/user";
@@ -179,6 +180,7 @@ pub fn remove(uid: Uid, kind: RuntimeKind) -> Result<Removed, Problem> {
             Err(error) => return Err(error).context("unmount", &path).map_err(Problem::from),
         }
     }
+    crash::point(crash::RUNTIME_UNMOUNTED);
     match rustix::fs::unlinkat(CWD, &path, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(Removed::Gone),
         Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(Removed::NeedsUserCleanup),
@@ -314,6 +316,7 @@ fn prepare(options: &Options) -> Result<Tree> {
     let mounted = rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes);
     let tree = mounted.map_err(|error| explain(&context, error)).context("mount", "tmpfs")?;
     mark(&by_number(&tree));
+    crash::point(crash::TMPFS_MADE);
     Ok(Tree::Detached(tree))
 }
 
@@ -350,6 +353,7 @@ fn attach(parent: &OwnedFd, options: &Options, tree: Tree) -> Result<RuntimeKind
     let uid = options.uid;
     let path = uid.runtime_path();
     let created = make_directory(parent, uid)?;
+    crash::point(crash::RUNTIME_DIRECTORY_MADE);
     let directory = open_directory(parent, uid)?
         .ok_or_else(|| SysError::other("open", &path, "somebody has removed it this moment"))?;
     let attached = match &tree {
@@ -368,10 +372,12 @@ fn attach(parent: &OwnedFd, options: &Options, tree: Tree) -> Result<RuntimeKind
         }
         return Err(error).context("mount tmpfs on", path).map_err(Problem::from);
     }
+    crash::point(crash::TMPFS_ATTACHED);
     if matches!(tree, Tree::OldKernel) {
         mark(&path);
     }
     share(&tree, &path);
+    crash::point(crash::TMPFS_SHARED);
     Ok(RuntimeKind::Mount)
 }
 

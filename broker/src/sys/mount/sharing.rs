@@ -9,6 +9,7 @@ use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 
 use super::super::{Context, Result, SysError};
 use super::{PARENT, Problem, mount_id, open_parent};
+use crate::crash;
 
 /// What a line of /proc/self/mountinfo says, as far as it matters here.
 struct Line<'a> {
@@ -39,6 +40,7 @@ pub fn share_parent() -> Result<(), Problem> {
             return Err(SysError::other("share the mounts of", PARENT, &reason).into());
         }
         mount_bind(PARENT, PARENT).context("bind to itself", PARENT)?;
+        crash::point(crash::PARENT_BOUND);
     }
     mount_change(PARENT, MountPropagationFlags::SHARED).context("share the mounts of", PARENT)?;
     Ok(())
