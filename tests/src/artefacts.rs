@@ -7,14 +7,17 @@ use anyhow::{Context, Result, bail};
 use crate::spec::Artefact;
 
 /// Programs of usher: file name in cargo's target directory, and path in the machine.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("usherd", "/usr/sbin/usherd"),
     ("usher-user-manager", "/usr/lib/usher/usher-user-manager"),
     ("usherctl", "/usr/bin/usherctl"),
     ("usher-pam-load", "/usr/bin/usher-pam-load"),
+    ("usher-pam-login", "/usr/bin/usher-pam-login"),
 ];
 /// Programs that a machine can do without: they are put in when they have been built.
-const OPTIONAL: [&str; 1] = ["usher-pam-load"];
+const OPTIONAL: [&str; 2] = ["usher-pam-load", "usher-pam-login"];
+/// usherd that can be made to die at named points: a program of its own, so that all other tests run the usual one.
+const CRASH_POINTS: (&str, &str) = ("usherd-crash-points", "/usr/sbin/usherd-crash-points");
 const MODULE: &str = "libpam_usher.so";
 
 /// The program that makes machines and enters them.
@@ -36,6 +39,18 @@ pub(crate) fn usher(module: bool) -> Result<Vec<Artefact>> {
         artefacts.push(Artefact { source: built(MODULE)?, target: pam_module_dir()?.join("pam_usher.so") });
     }
     Ok(artefacts)
+}
+
+/// usherd with crash points.
+pub(crate) fn crash_points() -> Result<Artefact> {
+    let (name, target) = CRASH_POINTS;
+    let source = built(name).with_context(|| {
+        format!(
+            "{name} is built by `cargo xtask test`, or by \
+             `cargo build --workspace --features usher-broker/crash-points --bin {name}`"
+        )
+    })?;
+    Ok(Artefact { source, target: target.into() })
 }
 
 fn built(name: &str) -> Result<PathBuf> {

@@ -32,6 +32,7 @@ mod wait;
 pub use machine::background::Background;
 pub use machine::builder::Builder;
 pub use machine::command::Output;
+pub use machine::pam_login::{Entered, PamLogin};
 pub use machine::services::Usherd;
 pub use machine::shell::Shell;
 pub use machine::usher::{ALICE, BOB, Person, ROOT};

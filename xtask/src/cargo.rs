@@ -35,6 +35,13 @@ pub(crate) fn build() -> Result<()> {
     run(&["build", "--workspace"])
 }
 
+/// Builds the usherd that tests can make die at named points, beside the usual one. With the features of the whole
+/// workspace, so that nothing but the broker is built a second time.
+pub(crate) fn build_crash_points() -> Result<()> {
+    let features = ["--features", "usher-broker/crash-points"];
+    run(&[&["build", "--workspace", "--bin", "usherd-crash-points"], &features[..]].concat())
+}
+
 /// The same with optimization, for measurements.
 pub(crate) fn build_release() -> Result<()> {
     println!("Building usher for release (the first time takes a few minutes) …");

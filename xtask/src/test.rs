@@ -45,6 +45,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         root::ask("tests in machines in namespaces need it")?;
     }
     cargo::build()?;
+    if tiers.contains(&Tier::E2e) {
+        cargo::build_crash_points()?;
+    }
     let mut verdicts = Vec::new();
     for tier in tiers {
         println!("\n==== {}", name(tier));

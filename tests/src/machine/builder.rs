@@ -62,6 +62,16 @@ impl Builder {
         self
     }
 
+    /// usherd with crash points, as `/usr/sbin/usherd-crash-points`, beside the usual one.
+    ///
+    /// # Panics
+    /// When it has not been built; the message says how.
+    #[must_use]
+    pub fn crash_points(mut self) -> Self {
+        self.programs.push(artefacts::crash_points().unwrap_or_else(|error| panic!("{error:#}")));
+        self
+    }
+
     /// One more user, besides alice (1001) and bob (1002).
     #[must_use]
     pub fn user(mut self, name: &str, uid: u32) -> Self {

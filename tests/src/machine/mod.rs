@@ -4,6 +4,7 @@ pub(crate) mod background;
 pub(crate) mod builder;
 pub(crate) mod command;
 mod observe;
+pub(crate) mod pam_login;
 pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod usher;

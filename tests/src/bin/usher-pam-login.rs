@@ -1,0 +1,81 @@
+//! A login for tests that want many of them, or want to say to the moment what each one does: a PAM application that opens
+//! a session, says what it was given, and does what it is told on standard input. Runs in the machine, as root.
+//!
+//! Says `in SESSION RUNTIME-DIR MICROSECONDS` (a hyphen for what it was not given). Then it does, line by line:
+//! - `close`: closes the session, and says `closed MICROSECONDS`;
+//! - `leave` or `leave stubborn`: starts a process of the user that stays behind, one that ignores SIGTERM and SIGHUP, and
+//!   says `left PID`.
+//!
+//! At the end of standard input it ends without closing anything, as an application that dies.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::io::{BufRead, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use nix::unistd::User;
+use usher_pam::{Item, Transaction};
+
+#[derive(Debug, Parser)]
+#[command(name = "usher-pam-login", about = "A login that does as it is told; run by the tests")]
+struct Options {
+    /// The PAM service
+    #[arg(long)]
+    service: String,
+    /// Who logs in
+    user: String,
+}
+
+fn main() -> Result<()> {
+    let Options { service, user } = Options::parse();
+    let mut pam = Transaction::start(&service, &user)?;
+    pam.set_item(Item::Tty, OsStr::new("test"))?;
+    let start = Instant::now();
+    pam.open_session()?;
+    let took = start.elapsed();
+    let environment = pam.getenvlist()?;
+    let value = |wanted: &str| {
+        let found = environment.iter().find(|(name, _)| name == wanted);
+        found.map_or("-".to_owned(), |(_, value)| value.to_string_lossy().into_owned())
+    };
+    say(&format!("in {} {} {}", value("XDG_SESSION_ID"), value("XDG_RUNTIME_DIR"), took.as_micros()))?;
+    for line in std::io::stdin().lock().lines() {
+        match line.context("read standard input")?.as_str() {
+            "close" => {
+                let start = Instant::now();
+                pam.close_session()?;
+                say(&format!("closed {}", start.elapsed().as_micros()))?;
+            }
+            "leave" => leave(&user, "exec sleep 1000")?,
+            "leave stubborn" => leave(&user, "trap '' TERM HUP; exec sleep 1000")?,
+            word => bail!("I do not know how to `{word}`"),
+        }
+    }
+    // As a process that was killed: nothing is closed.
+    std::process::exit(0);
+}
+
+fn leave(user: &str, script: &str) -> Result<()> {
+    let account = User::from_name(user).context("look up the user")?.context("there is no such user")?;
+    let left = Command::new("/bin/sh")
+        .args(["-c", script])
+        .uid(account.uid.as_raw())
+        .gid(account.gid.as_raw())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("start a process that stays")?;
+    say(&format!("left {}", left.id()))
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("write to standard output")
+}
