@@ -12,6 +12,8 @@ use crate::sys::ipc;
 use crate::sys::mount::{self, Removed};
 use crate::{crash, manager};
 
+/// How long removing directories among the shared memory may take: a login may be waiting, within its budget.
+const SHARED_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long removing the contents of a plain runtime directory may take.
 const CONTENTS_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -32,6 +34,9 @@ pub(crate) async fn run(
         problems.push(error);
     }
     crash::point(crash::TEARDOWN_RUNTIME_REMOVED);
+    if remove_ipc && let Err(error) = remove_shared_directories(uid, gid).await {
+        problems.push(error);
+    }
     let rest = move || {
         let mut problems = Vec::new();
         if remove_ipc && let Err(error) = ipc::remove_ipc(uid) {
@@ -56,6 +61,24 @@ pub(crate) async fn run(
         Err(error) => problems.push(error.to_string()),
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+}
+
+/// Directories among the shared memory, all of them in the time that there is.
+async fn remove_shared_directories(uid: Uid, gid: u32) -> Result<(), String> {
+    let directories = tokio::task::spawn_blocking(move || ipc::directories(uid)).await;
+    let directories = directories.map_err(|error| error.to_string())?;
+    let deadline = tokio::time::Instant::now() + SHARED_TIMEOUT;
+    let mut failed = None;
+    for path in directories {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let emptied = mount::remove_contents_as_user(&path, uid, gid, left).await;
+        // Only if it is an empty directory: whatever else it may be by now stays.
+        let removed = emptied.map_err(|error| error.to_string()).and_then(|()| {
+            std::fs::remove_dir(&path).map_err(|error| format!("cannot remove {}: {error}", path.display()))
+        });
+        failed = failed.or(removed.err());
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 async fn remove_runtime_dir(uid: Uid, gid: u32, kind: RuntimeKind) -> Result<(), String> {

@@ -158,5 +158,6 @@ fn nothing_is_followed_out_of_the_places_of_objects() {
         !machine.exists("/dev/shm/link") && !machine.exists("/dev/shm/linked"),
         "links are the user's files"
     );
+    assert!(!machine.exists("/dev/shm/deep"), "nor do directories stay, which need memory, too");
     assert!(!broker.log().contains("ERROR"), "{}", broker.log());
 }

@@ -2,6 +2,8 @@
 //! message queues (contract/user-lifecycle.md section 6, RemoveIPC).
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -18,7 +20,11 @@ const SYSV: [(SysvKind, &str, &str); 3] = [
 ];
 
 /// The file systems where POSIX objects are files.
-const POSIX: [&str; 2] = ["/dev/shm", "/dev/mqueue"];
+const POSIX: [&str; 2] = [SHARED_MEMORY, "/dev/mqueue"];
+/// The one of them that may have directories in it.
+const SHARED_MEMORY: &str = "/dev/shm";
+/// More directories than anybody has there; what is beyond stays.
+const DIRECTORIES: usize = 64;
 
 /// Removes every IPC object that the user owns, and returns how many. Shared memory that a process has attached stays.
 /// Whose objects may be removed at all (not a system user's) is the caller's to decide.
@@ -44,6 +50,17 @@ pub fn remove_ipc(uid: Uid) -> Result<usize> {
         remove_files(directory, uid, &mut note);
     }
     failed.map_or(Ok(removed), Err)
+}
+
+/// The user's own directories beside the shared memory. No objects (shm_open(3) takes no path), but memory all the same:
+/// logind removes them, too. Whoever does that needs no more than the user's rights.
+pub fn directories(uid: Uid) -> Vec<PathBuf> {
+    let entries = fs::read_dir(SHARED_MEMORY).into_iter().flatten().flatten();
+    let own = entries.filter(|entry| {
+        // Of the link itself, if it is one.
+        entry.metadata().is_ok_and(|status| status.is_dir() && status.uid() == uid.get())
+    });
+    own.map(|entry| entry.path()).take(DIRECTORIES).collect()
 }
 
 /// The numbers of a user's objects in one of the kernel's lists, by the names of its columns. Not those in use.

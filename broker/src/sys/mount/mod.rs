@@ -205,6 +205,21 @@ pub async fn remove_as_user(uid: Uid, gid: u32, timeout: Duration) -> Result<Rem
     remove(uid, RuntimeKind::Plain)
 }
 
+/// Deletes what is in a directory, in a child process that has no more than the user's rights.
+///
+/// # Errors
+/// Something is left, or the child takes longer than `timeout` and is killed.
+pub async fn remove_contents_as_user(
+    path: &std::path::Path,
+    uid: Uid,
+    gid: u32,
+    timeout: Duration,
+) -> Result<()> {
+    let mut command = tokio::process::Command::new("/proc/self/exe");
+    command.arg(REMOVE_CONTENTS_ARGUMENT).arg(path);
+    contents::run_as(command, uid, gid, timeout).await.context("remove the contents of", path.display())
+}
+
 /// For directories that are only passed through, and may not be links.
 const PATH_ONLY: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
