@@ -7,12 +7,16 @@
 //! - `floor`: the kernel operations of a login and a logout, bare;
 //! - `ready`: from the spawn of a user manager until its READY=1, bare;
 //! - `revive`: from the death of a broker until its successor serves.
+//!
+//! And, for tests: `race`, logins that race logouts and look whether they keep what they were given; `light-manager`, a
+//! user manager for that.
 
 #![deny(unsafe_code)]
 
 mod floor;
 mod login;
 mod logins;
+mod race;
 mod raw;
 mod ready;
 mod revive;
@@ -39,6 +43,10 @@ enum Task {
     },
     /// Kill a broker, start another one, wait until it serves
     Revive(revive::Options),
+    /// Log in and out at random moments, and look whether every login keeps what it was given
+    Race(race::Options),
+    /// Be a user manager that has little to do
+    LightManager,
 }
 
 fn main() -> ExitCode {
@@ -48,6 +56,8 @@ fn main() -> ExitCode {
         Task::Floor(options) => floor::measure(&options),
         Task::Ready { program } => ready::measure(&program),
         Task::Revive(options) => revive::measure(&options),
+        Task::Race(options) => race::run(&options),
+        Task::LightManager => race::light_manager(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
