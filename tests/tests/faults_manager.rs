@@ -142,10 +142,13 @@ fn killed_it_is_started_again_and_nobody_notices() {
     let mut shell = machine.ssh_session("alice");
     let first = machine.wait_some("the manager", || ready_manager(&machine));
     let before = identity(&machine, RUNTIME);
+    let file = session_file(&shell.ask("echo $XDG_SESSION_ID"));
+    let on_file = machine.read(&file);
     signal(&machine, first, "KILL");
     let second = machine.wait_some("another manager", || ready_manager(&machine).filter(|pid| *pid != first));
     machine.wait_for("one manager", || managers(&machine) == [second.to_string()]);
     assert_eq!(identity(&machine, RUNTIME), before);
+    assert_eq!(machine.read(&file), on_file);
     assert_eq!(shell.ask("systemctl --user is-active default.target"), "active");
     assert_eq!(shell.ask("usherctl show-session $XDG_SESSION_ID -p State --value"), "active");
     let log = broker.log();
@@ -160,7 +163,7 @@ fn killed_it_is_started_again_and_nobody_notices() {
 #[test]
 fn what_it_has_started_goes_with_it() {
     let machine = machine(WITH_MANAGER);
-    let _broker = machine.start_usherd();
+    let broker = machine.start_usherd();
     let mut shell = machine.ssh_session("alice");
     let first = machine.wait_some("the manager", || ready_manager(&machine));
     shell.ask("systemd-run --user --quiet --unit=stubborn sh -c 'trap \"\" TERM; while :; do sleep 1; done'");
@@ -170,6 +173,12 @@ fn what_it_has_started_goes_with_it() {
         !machine.try_run(&["pgrep", "-u", "alice", "-f", "trap"]).ok(),
         "a service of the dead manager lives on"
     );
+    // Still one line, which names it.
+    let log = broker.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("user manager")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("killed by signal 9, and what it left is killed: "), "{log}");
+    assert!(lines[0].contains(" (sh) in app.slice/stubborn.service"), "{log}");
     shell.close();
     wait_nothing_left(&machine);
 }
@@ -179,13 +188,22 @@ fn killed_again_and_again_it_is_given_up_until_the_next_login() {
     let machine = machine(WITH_MANAGER);
     let broker = machine.start_usherd();
     let login = Login::of(&machine, "alice");
-    let mut last = 0;
+    let (mut last, mut seen) = (0, Vec::new());
     for _ in 0..5 {
         let pid = machine.wait_some("a manager", || ready_manager(&machine).filter(|pid| *pid != last));
         signal(&machine, pid, "KILL");
         last = pid;
+        seen.push(machine.wait_some("what has become of it", || {
+            let status = user_status(&machine);
+            let line = |name: &str| status.lines().find(|line| line.contains(name)).map(str::to_owned);
+            // It may be back before anybody looks.
+            line("Notice:")
+                .or_else(|| ready_manager(&machine).filter(|pid| *pid != last).map(|_| String::new()))
+        }));
     }
-    wait_given_up(&machine, "killed by signal 9 (5 times in a row)");
+    let restarting = seen.iter().filter(|line| line.contains("is being restarted (attempt ")).count();
+    assert!(restarting >= 1, "the last wait is long enough to be seen: {seen:?}");
+    wait_given_up(&machine, "it ended unasked: killed by signal 9 (5 times in a row)");
     assert_eq!(broker.log().matches("next attempt in").count(), 4, "{}", broker.log());
     assert_eq!(state_of(&machine, &login.session).as_deref(), Some("active"));
     assert!(managers(&machine).is_empty());

@@ -183,7 +183,8 @@ impl Model {
             "processes of session {id} have not stopped in time (SessionStopTimeoutSec=) and are killed"
         );
         if session.scope == Scope::None {
-            out.announce(Severity::Warning, Some(uid), Some(id.clone()), why);
+            let pid = session.leader.map_or(0, |leader| leader.pid);
+            out.announce(Severity::Warning, Some(uid), Some(id.clone()), format!("{why}: {pid}"));
         } else {
             out.act(Effect::KillScope { uid, session: id.clone(), why });
         }
