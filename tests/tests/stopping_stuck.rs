@@ -12,12 +12,13 @@ use usher_tests::{Background, Machine};
 
 /// A FUSE server: says hello (FUSE_INIT, linux/fuse.h), takes one more request, and never answers.
 const SERVER: &str = "
-import ctypes, os, struct, time
+import ctypes, os, struct, sys, time
+place = sys.argv[1]
 libc = ctypes.CDLL(None, use_errno=True)
-os.makedirs('/tmp/stuck', exist_ok=True)
+os.makedirs(place, exist_ok=True)
 fd = os.open('/dev/fuse', os.O_RDWR)
 options = b'fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other' % fd
-if libc.mount(b'stuck', b'/tmp/stuck', b'fuse.stuck', 6, options) != 0:
+if libc.mount(b'stuck', place.encode(), b'fuse.stuck', 6, options) != 0:
     raise OSError(ctypes.get_errno(), 'mount')
 unique = struct.unpack_from('<IIQ', os.read(fd, 1 << 20))[2]
 body = struct.pack('<IIIIHHIIHH', 7, 31, 0, 0, 0, 0, 4096, 1, 0, 0).ljust(64, b'\\0')
@@ -42,8 +43,8 @@ fn machine_with_server(lines: &str) -> Option<Machine> {
     Some(machine)
 }
 
-fn serve(machine: &Machine) -> Background<'_> {
-    let server = machine.spawn(&["python3", "-c", SERVER]);
+fn serve<'m>(machine: &'m Machine, place: &str) -> Background<'m> {
+    let server = machine.spawn(&["python3", "-c", SERVER, place]);
     machine.wait_for(&format!("the file system: {}", server.log()), || machine.exists("/tmp/serving"));
     server
 }
@@ -66,7 +67,7 @@ fn a_session_s_process_that_the_kernel_holds() {
     let lines = "Manager=none\nKillUserProcesses=yes\nSessionStopTimeoutSec=500ms\n";
     let Some(machine) = machine_with_server(lines) else { return };
     let broker = machine.start_usherd();
-    let mut server = serve(&machine);
+    let mut server = serve(&machine, "/tmp/stuck");
     let login = Login::running(&machine, "alice", "setsid stat /tmp/stuck/x & exec sleep 1000");
     machine.wait_for("it to hang", || machine.exists("/tmp/hangs"));
     let session = login.session.clone();
@@ -99,7 +100,7 @@ fn a_manager_s_unit_that_the_kernel_holds() {
         return;
     };
     let mut broker = machine.start_usherd();
-    let mut server = serve(&machine);
+    let mut server = serve(&machine, "/tmp/stuck");
     let login = Login::running(
         &machine,
         "alice",
@@ -130,4 +131,20 @@ fn a_manager_s_unit_that_the_kernel_holds() {
     server.kill9();
     wait_nothing_left(&machine);
     assert!(broker.is_running());
+}
+
+/// Where IPC objects are looked for, too, may be such a file system.
+#[test]
+fn usherd_itself_is_not_held() {
+    let Some(machine) = machine_with_server("Manager=none\n") else { return };
+    let mut broker = machine.start_usherd();
+    let mut server = serve(&machine, "/dev/shm/stuck");
+    Login::running(&machine, "alice", "touch /dev/shm/hers; exec sleep 1000").log_out();
+    wait_nothing_left(&machine);
+    assert!(!machine.exists("/dev/shm/hers"));
+    let start = Instant::now();
+    assert_eq!(broker.stop(), 0);
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(!machine.exists("/tmp/hangs"), "somebody has asked the server");
+    server.kill9();
 }

@@ -2,10 +2,10 @@
 //! message queues (contract/user-lifecycle.md section 6, RemoveIPC).
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use usher_protocol::ids::Uid;
 
@@ -56,11 +56,19 @@ pub fn remove_ipc(uid: Uid) -> Result<usize> {
 /// logind removes them, too. Whoever does that needs no more than the user's rights.
 pub fn directories(uid: Uid) -> Vec<PathBuf> {
     let entries = fs::read_dir(SHARED_MEMORY).into_iter().flatten().flatten();
-    let own = entries.filter(|entry| {
-        // Of the link itself, if it is one.
-        entry.metadata().is_ok_and(|status| status.is_dir() && status.uid() == uid.get())
-    });
-    own.map(|entry| entry.path()).take(DIRECTORIES).collect()
+    let own = entries.map(|entry| entry.path());
+    let own = own.filter(|path| owner_and_kind(CWD, path) == Some((uid.get(), FileType::Directory)));
+    own.take(DIRECTORIES).collect()
+}
+
+/// Of the link itself, if it is one. `None` where there is nothing, or another file system is mounted: that is not asked, for
+/// a user may have mounted it, and its server may never answer.
+fn owner_and_kind(directory: impl AsFd, name: impl rustix::path::Arg) -> Option<(u32, FileType)> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let wanted = StatxFlags::UID | StatxFlags::TYPE;
+    let status = rustix::fs::statx(directory, name, flags, wanted).ok()?;
+    let is_mount = status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+    (!is_mount).then(|| (status.stx_uid, FileType::from_raw_mode(status.stx_mode.into())))
 }
 
 /// The numbers of a user's objects in one of the kernel's lists, by the names of its columns. Not those in use.
@@ -92,8 +100,8 @@ fn remove_files(path: &str, uid: Uid, note: &mut impl FnMut(Result<()>)) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Ok(status) = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-        if status.st_uid == uid.get() && FileType::from_raw_mode(status.st_mode) != FileType::Directory {
+        let Some((owner, kind)) = owner_and_kind(&directory, name) else { continue };
+        if owner == uid.get() && kind != FileType::Directory {
             let removed = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
             note(removed.map_err(|error| SysError {
                 operation: "remove",
