@@ -28,9 +28,11 @@ pub(crate) async fn run(
     let mut problems = Vec::new();
     manager::clear(uid, cgroups.clone()).await;
     crash::point(crash::TEARDOWN_MANAGER_CLEARED);
-    if let Some(kind) = runtime
-        && let Err(error) = remove_runtime_dir(uid, gid, kind).await
-    {
+    let removed = match runtime {
+        Some(kind) => remove_runtime_dir(uid, gid, kind).await,
+        None => mount::remove_bare(uid).map_err(|error| error.to_string()),
+    };
+    if let Err(error) = removed {
         problems.push(error);
     }
     crash::point(crash::TEARDOWN_RUNTIME_REMOVED);

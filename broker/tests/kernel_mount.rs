@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{require_root, uid};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-use usher_broker::sys::mount::{Problem, Removed, create, inspect, present, remove};
+use usher_broker::sys::mount::{Problem, Removed, create, inspect, present, remove, remove_bare};
 use usher_model::record::RuntimeKind;
 use usher_protocol::ids::Uid;
 
@@ -41,6 +41,29 @@ fn foreign_mount(uid: Uid, options: &str) {
     fs::create_dir_all(path(uid)).unwrap();
     let options = std::ffi::CString::new(options).unwrap();
     mount("somebody", path(uid), "tmpfs", MountFlags::empty(), Some(&*options)).unwrap();
+}
+
+#[test]
+fn a_bare_directory_goes_and_anything_else_stays() {
+    require_root();
+    let uid = uid(120);
+    remove_bare(uid).unwrap();
+    fs::create_dir_all(path(uid)).unwrap();
+    remove_bare(uid).unwrap();
+    assert!(!path(uid).exists());
+
+    foreign_mount(uid, "size=4k");
+    remove_bare(uid).unwrap();
+    assert_eq!(mounts(uid), 1);
+    unmount(path(uid), UnmountFlags::DETACH).unwrap();
+    fs::write(path(uid).join("precious"), "").unwrap();
+    remove_bare(uid).unwrap();
+    assert!(path(uid).join("precious").exists());
+    fs::remove_dir_all(path(uid)).unwrap();
+    symlink("/tmp", path(uid)).unwrap();
+    remove_bare(uid).unwrap();
+    assert!(path(uid).is_symlink());
+    fs::remove_file(path(uid)).unwrap();
 }
 
 #[test]

@@ -188,6 +188,19 @@ pub fn remove(uid: Uid, kind: RuntimeKind) -> Result<Removed, Problem> {
     }
 }
 
+/// Removes the bare directory that an usherd may leave which is killed before it has mounted anything there, or after it has
+/// unmounted that. Whatever is in it or mounted on it stays, and so does what is no directory: it is somebody else's.
+///
+/// # Errors
+/// The kernel's.
+pub fn remove_bare(uid: Uid) -> Result<(), Problem> {
+    let path = uid.runtime_path();
+    match rustix::fs::unlinkat(CWD, &path, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY | Errno::NOTDIR) => Ok(()),
+        Err(error) => Err(error).context("remove directory", &path).map_err(Problem::from),
+    }
+}
+
 /// Removes a plain runtime directory with its contents: the contents with the user's own rights, in a child process,
 /// the empty directory with root's.
 ///
