@@ -11,12 +11,12 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use nix::unistd::User;
 use usher_pam::{Item, Transaction};
@@ -51,8 +51,8 @@ fn main() -> Result<()> {
                 pam.close_session()?;
                 say(&format!("closed {}", start.elapsed().as_micros()))?;
             }
-            "leave" => leave(&user, "exec sleep 1000")?,
-            "leave stubborn" => leave(&user, "trap '' TERM HUP; exec sleep 1000")?,
+            "leave" => leave(&user, "")?,
+            "leave stubborn" => leave(&user, "trap '' TERM HUP;")?,
             word => bail!("I do not know how to `{word}`"),
         }
     }
@@ -60,18 +60,22 @@ fn main() -> Result<()> {
     std::process::exit(0);
 }
 
-fn leave(user: &str, script: &str) -> Result<()> {
+fn leave(user: &str, first: &str) -> Result<()> {
     let account = User::from_name(user).context("look up the user")?.context("there is no such user")?;
-    let left = Command::new("/bin/sh")
-        .args(["-c", script])
+    let script = format!("{first} echo; exec sleep 1000 >/dev/null");
+    let mut left = Command::new("/bin/sh")
+        .args(["-c", &script])
         .uid(account.uid.as_raw())
         .gid(account.gid.as_raw())
         .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .context("start a process that stays")?;
+    // It has done what it was to do first when it says something.
+    let said = left.stdout.take().context("it has no standard output")?.read(&mut [0; 8]);
+    ensure!(said.is_ok_and(|length| length > 0), "the process that was to stay has ended");
     say(&format!("left {}", left.id()))
 }
 

@@ -58,10 +58,18 @@ impl PamLogin<'_> {
 
     /// Waits until the login has come through, and says what it was given.
     pub fn entered(&mut self) -> Entered {
-        if let Some(entered) = &self.entered {
-            return entered.clone();
+        match self.try_entered() {
+            Some(entered) => entered,
+            None => self.fail("it ended before it was in"),
         }
-        let line = self.answer("in ");
+    }
+
+    /// The same of a login that may be killed meanwhile; `None` if it was.
+    pub fn try_entered(&mut self) -> Option<Entered> {
+        if self.entered.is_some() {
+            return self.entered.clone();
+        }
+        let line = self.try_answer("in ")?;
         let words: Vec<_> = line.split(' ').collect();
         let given = |word: &str| (word != "-").then(|| word.to_owned());
         let entered = match words.as_slice() {
@@ -71,7 +79,8 @@ impl PamLogin<'_> {
             }
             _ => self.fail(&format!("it says {line:?}")),
         };
-        self.entered.insert(entered).clone()
+        self.entered = Some(entered);
+        self.entered.clone()
     }
 
     /// The session that it was given.
@@ -133,15 +142,22 @@ impl PamLogin<'_> {
         }
     }
 
-    /// The rest of its next line, which begins like this.
     fn answer(&mut self, beginning: &str) -> String {
+        match self.try_answer(beginning) {
+            Some(answer) => answer,
+            None => self.fail(&format!("it ended before it said `{beginning}`")),
+        }
+    }
+
+    /// The rest of its next line, which begins like this; `None` if it ends before.
+    fn try_answer(&mut self, beginning: &str) -> Option<String> {
         let deadline = Instant::now() + DEADLINE;
         loop {
             if let Some(end) = self.heard.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.heard.drain(..=end).collect();
                 let line = String::from_utf8_lossy(&line);
                 return match line.trim_end().strip_prefix(beginning) {
-                    Some(rest) => rest.to_owned(),
+                    Some(rest) => Some(rest.to_owned()),
                     None => self.fail(&format!("it says {line:?} where `{beginning}` was to come")),
                 };
             }
@@ -152,7 +168,7 @@ impl PamLogin<'_> {
                 Err(error) => Err(error),
             };
             match read {
-                Ok(0) | Err(_) => self.fail(&format!("it ended before it said `{beginning}`")),
+                Ok(0) | Err(_) => return None,
                 Ok(length) => self.heard.extend(&buffer[..length]),
             }
         }

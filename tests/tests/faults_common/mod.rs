@@ -204,6 +204,18 @@ pub(crate) fn left(machine: &Machine) -> Vec<String> {
     left
 }
 
+/// Files that usherd has begun to write, and sockets that it has not put in their place.
+pub(crate) fn temporary_files(machine: &Machine) -> Vec<String> {
+    let directories = ["seats", "sessions", "users", "inhibit"].map(|name| format!("/run/systemd/{name}"));
+    let mut found = Vec::new();
+    for directory in directories.iter().map(String::as_str).chain(["/run/usher"]) {
+        let entries = fs::read_dir(machine.file(directory)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        found.extend(names.filter(|name| name.starts_with(".#") || name.ends_with(".new")));
+    }
+    found
+}
+
 /// Starts usherd by way of another program, which takes something away from it, and waits until it is ready.
 pub(crate) fn start_usherd_by<'m>(machine: &'m Machine, words: &[&str]) -> Background<'m> {
     let words = [words, &["/usr/sbin/usherd"]].concat();
