@@ -1,7 +1,7 @@
 //! A login for tests that want many of them, or want to say to the moment what each one does: a PAM application that opens
 //! a session, says what it was given, and does what it is told on standard input. Runs in the machine, as root.
 //!
-//! Says `in SESSION RUNTIME-DIR MICROSECONDS` (a hyphen for what it was not given). Then it does, line by line:
+//! Says `in PID SESSION RUNTIME-DIR MICROSECONDS` (a hyphen for what it was not given). Then it does, line by line:
 //! - `close`: closes the session, and says `closed MICROSECONDS`;
 //! - `leave` or `leave stubborn`: starts a process of the user that stays behind, one that ignores SIGTERM and SIGHUP, and
 //!   says `left PID`.
@@ -43,7 +43,8 @@ fn main() -> Result<()> {
         let found = environment.iter().find(|(name, _)| name == wanted);
         found.map_or("-".to_owned(), |(_, value)| value.to_string_lossy().into_owned())
     };
-    say(&format!("in {} {} {}", value("XDG_SESSION_ID"), value("XDG_RUNTIME_DIR"), took.as_micros()))?;
+    let (pid, took) = (std::process::id(), took.as_micros());
+    say(&format!("in {pid} {} {} {took}", value("XDG_SESSION_ID"), value("XDG_RUNTIME_DIR")))?;
     for line in std::io::stdin().lock().lines() {
         match line.context("read standard input")?.as_str() {
             "close" => {

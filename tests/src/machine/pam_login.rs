@@ -27,6 +27,8 @@ pub struct PamLogin<'m> {
 /// What a login was given.
 #[derive(Debug, Clone)]
 pub struct Entered {
+    /// Its process, in the machine.
+    pub pid: i32,
     /// XDG_SESSION_ID.
     pub session: Option<String>,
     /// XDG_RUNTIME_DIR.
@@ -73,9 +75,10 @@ impl PamLogin<'_> {
         let words: Vec<_> = line.split(' ').collect();
         let given = |word: &str| (word != "-").then(|| word.to_owned());
         let entered = match words.as_slice() {
-            [session, runtime_dir, took] => {
+            [pid, session, runtime_dir, took] => {
                 let took = Duration::from_micros(took.parse().unwrap_or(u64::MAX));
-                Entered { session: given(session), runtime_dir: given(runtime_dir), took }
+                let pid = pid.parse().unwrap_or_else(|_| self.fail(&format!("it says {line:?}")));
+                Entered { pid, session: given(session), runtime_dir: given(runtime_dir), took }
             }
             _ => self.fail(&format!("it says {line:?}")),
         };

@@ -20,7 +20,8 @@ pub(crate) const CONFIG: &str = "[Login]\nUserStopDelaySec=0\nManager=/usr/local
 
 /// A machine for them.
 pub(crate) fn machine() -> Machine {
-    Machine::builder().crash_points().config(CONFIG).file(manager::PROGRAM, manager::TEXT, 0o755, 0).boot()
+    let machine = Machine::builder().config(CONFIG).user("carol", 1003);
+    machine.crash_points().file(manager::PROGRAM, manager::TEXT, 0o755, 0).boot()
 }
 
 /// Somebody who is logged in throughout, and what must stay the same.
@@ -184,24 +185,18 @@ fn runtime_dir(uid: u32) -> String {
 }
 
 /// A session that somebody was told of: on file, with its leader, which is in its cgroup.
-fn check_open(machine: &Machine, login: &mut PamLogin<'_>) {
-    let session = login.session();
-    let user = login.user().to_owned();
+pub(crate) fn check_open(machine: &Machine, login: &mut PamLogin<'_>) {
+    let (session, leader) = (login.session(), login.entered().pid);
     let file = session_file(&session);
-    let leader = key(machine, &file, "LEADER").unwrap_or_else(|| panic!("session {session} is not on file"));
-    let leader = leader.parse().expect("a process id");
+    let on_file = key(machine, &file, "LEADER").unwrap_or_else(|| panic!("session {session} is not on file"));
+    assert_eq!(on_file, leader.to_string(), "the leader of session {session}");
     assert_eq!(key(machine, &file, "STATE").as_deref(), Some("active"), "session {session}");
     assert!(login.lives());
-    let scope = format!("/user.slice/user-{}.slice/session-{session}.scope", uid_of(&user));
+    let uid = key(machine, &file, "UID").unwrap_or_default();
+    let scope = format!("/user.slice/user-{uid}.slice/session-{session}.scope");
     machine.wait_for("the leader to be in its session's cgroup", || {
         machine.cgroup_procs(&scope).is_some_and(|pids| pids.contains(&leader))
     });
-    let words = machine.read(format!("/proc/{leader}/cmdline"));
-    assert!(words.starts_with("usher-pam-login") && words.ends_with(&format!("{user}\0")), "{words:?}");
-}
-
-fn uid_of(user: &str) -> u32 {
-    if user == "alice" { ALICE } else { BOB }
 }
 
 /// Whatever is left of alice: records, directory, mounts, cgroups, sockets, processes; and temporary files of anybody.
