@@ -148,25 +148,30 @@ async fn open(
     loop {
         match answers.recv().await {
             Some(Answer::Opened { reply, continues }) => {
-                let sent = replies.reply(&reply, continues).await;
-                if let (Err(_), false, Some(session)) = (&sent, told, reply.session) {
-                    // The login does not know of its session, so nobody would ever close it.
-                    service
-                        .broker
-                        .request(None, move |request| Event::Close { request, caller, session })
-                        .await;
+                let session = reply.session.clone();
+                if let Err(error) = replies.reply(&reply, continues).await {
+                    let unknown = !told || replies.peer_has_read_nothing();
+                    if let Some(session) = session.filter(|_| unknown) {
+                        take_back(session, caller, &service.broker).await;
+                    }
+                    return Err(error);
                 }
-                sent?;
-                told = true;
                 if !continues {
+                    replies.tells_of(session.filter(|_| !told));
                     return Ok(());
                 }
+                told = true;
             }
             Some(Answer::Done) => return replies.reply(&Nothing {}, false).await,
             Some(Answer::Refused(refusal)) => return replies.refuse(&refusal).await,
             None => return replies.refuse(&shutting_down()).await,
         }
     }
+}
+
+/// Closes a session that its login does not know of, so that nobody else would before its leader's end.
+pub(super) async fn take_back(session: SessionId, caller: Uid, broker: &Broker) {
+    broker.request(None, move |request| Event::Close { request, caller, session }).await;
 }
 
 /// A request with one plain answer.

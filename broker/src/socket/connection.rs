@@ -11,6 +11,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use serde::Serialize;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
+use usher_protocol::ids::SessionId;
 use usher_protocol::messages::{Call, Refusal};
 use usher_protocol::wire::{Decoder, MAX_REQUEST, Request, WireError, encode_error, encode_reply};
 
@@ -27,17 +28,30 @@ pub(crate) struct Connection {
     decoder: Decoder,
     /// The last descriptor that came; taken by the next call that wants one.
     passed: Option<OwnedFd>,
+    /// The session that the last reply was the first to tell of, until the peer says something else.
+    told: Option<SessionId>,
 }
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(stream: UnixStream, peer: Peer, service: Service) -> io::Result<()> {
-    let mut connection = Connection { stream, decoder: Decoder::new(MAX_REQUEST), passed: None };
+    let mut connection = Connection { stream, decoder: Decoder::new(MAX_REQUEST), passed: None, told: None };
     let room = service.headroom.check(peer.room, peer.uid);
     let _place = match room.and_then(|()| service.guests.admit(peer.uid)) {
         Ok(place) => place,
         Err(refusal) => return connection.refuse(&refusal).await,
     };
-    while let Some(frame) = connection.next_frame().await? {
+    loop {
+        let frame = match connection.next_frame().await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                if let Some(session) = connection.told.take().filter(|_| is_reset(&error)) {
+                    calls::take_back(session, peer.uid, &service.broker).await;
+                }
+                return Err(error);
+            }
+        };
+        connection.told = None;
         crash::point(crash::REQUEST_READ);
         let request = match Request::from_frame(&frame) {
             Ok(request) => request,
@@ -55,7 +69,11 @@ pub(crate) async fn serve(stream: UnixStream, peer: Peer, service: Service) -> i
             Err(refusal) => connection.send(encode_error(&refusal)).await?,
         }
     }
-    Ok(())
+}
+
+/// What the kernel says of a peer that has closed its socket with something unread in it.
+fn is_reset(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionReset
 }
 
 /// Where a call's replies go.
@@ -76,6 +94,17 @@ impl Replies<'_> {
         let mut fds = [PollFd::new(&self.connection.stream, PollFlags::empty())];
         // What cannot be asked is still there, for all that is known.
         poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// After a reply that could not be sent: whether the peer has hung up without having read the one before.
+    pub(crate) fn peer_has_read_nothing(&self) -> bool {
+        self.connection.stream.take_error().is_ok_and(|error| error.as_ref().is_some_and(is_reset))
+    }
+
+    /// Notes that the reply just sent is all that the peer is told of its session: if it hangs up without having read that,
+    /// it knows of none.
+    pub(crate) fn tells_of(&mut self, session: Option<SessionId>) {
+        self.connection.told = session;
     }
 
     /// The connection's socket, for what the kernel says of the peer.
