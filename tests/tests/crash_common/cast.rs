@@ -28,6 +28,8 @@ pub(crate) fn machine() -> Machine {
 pub(crate) struct Bystander<'m> {
     login: PamLogin<'m>,
     session: String,
+    /// The last session id that anybody was given.
+    newest: u64,
     manager: i32,
     directory: (String, u64, u64),
 }
@@ -38,7 +40,8 @@ impl<'m> Bystander<'m> {
         let session = login.session();
         let manager = machine.wait_some("bob's manager", || manager::ready(machine, BOB));
         let directory = identity(machine, &runtime_dir(BOB));
-        Self { login, session, manager, directory }
+        let newest = number(&session);
+        Self { login, session, newest, manager, directory }
     }
 }
 
@@ -75,19 +78,26 @@ impl<'m> Cast<'m> {
         assert!(entered.took < BUDGET, "the login took {:?}", entered.took);
         assert!(entered.session.is_some(), "the login has got no session: {}", self.machine.syslog());
         assert_eq!(entered.runtime_dir.as_deref(), Some(RUNTIME));
+        self.is_in(login);
+    }
+
+    fn is_in(&mut self, mut login: PamLogin<'m>) {
+        let session = number(&login.session());
+        if let Some(bob) = &mut self.bob {
+            assert!(session > bob.newest, "session {session} after {}: an id was given twice", bob.newest);
+            bob.newest = session;
+        }
         self.logins.push(login);
     }
 
     /// alice logs in, and tries again if there was no usherd to ask.
     pub(crate) fn log_in_at_last(&mut self) {
-        self.machine.wait_for("a login with a session", || {
-            let mut login = self.machine.pam_login("alice");
-            let in_session = login.entered().session.is_some();
-            if in_session {
-                self.logins.push(login);
-            }
-            in_session
+        let machine = self.machine;
+        let login = machine.wait_some("a login with a session", || {
+            let mut login = machine.pam_login("alice");
+            login.entered().session.is_some().then_some(login)
         });
+        self.is_in(login);
     }
 
     /// alice's manager becomes ready.
@@ -178,6 +188,10 @@ impl<'m> Cast<'m> {
         }
         wait_nothing_left(self.machine);
     }
+}
+
+fn number(session: &str) -> u64 {
+    session.parse().expect("a session id that is a number")
 }
 
 fn runtime_dir(uid: u32) -> String {

@@ -1,11 +1,12 @@
 //! What happens while usherd dies. Together the scenes pass every point at which it can.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use usher_tests::Machine;
 
 use super::cast::Cast;
-use super::manager;
+use super::{arm, manager, start_doomed};
 use crate::faults_common::*;
 
 /// One of alice's days.
@@ -242,7 +243,54 @@ pub(crate) const SCENES: &[Scene] = &[
         },
         meanwhile: NOTHING,
     },
+    Scene {
+        name: "a first login, and the next usherd dies, too",
+        kind: Kind::Running,
+        before: |_| {},
+        act: |cast| {
+            cast.log_in_at_last();
+            cast.manager();
+        },
+        meanwhile: the_next_one_dies_too,
+    },
+    Scene {
+        name: "the last logout, and the next usherd dies, too",
+        kind: Kind::Running,
+        before: alice_is_in,
+        act: |cast| {
+            cast.log_out();
+            cast.wait_alice_gone();
+        },
+        meanwhile: the_next_one_dies_too,
+    },
 ];
+
+/// Where the second one dies, in turn: while it starts and does what was left to do.
+const SECOND_DEATHS: [&str; 14] = [
+    "start-files-read",
+    "start-restored-nothing-done",
+    "before-SaveUser",
+    "before-SaveSession",
+    "before-CreateRuntimeDir",
+    "tmpfs-attached-not-shared",
+    "before-CreateScope",
+    "before-StartManager",
+    "before-AdoptManager",
+    "before-TearDownUser",
+    "runtime-unmounted-directory-there",
+    "before-RemoveUser",
+    "start-done-socket-not-bound",
+    "start-socket-made-not-in-place",
+];
+
+fn the_next_one_dies_too(machine: &Machine) {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let point = SECOND_DEATHS[TURN.fetch_add(1, Ordering::Relaxed) % SECOND_DEATHS.len()];
+    arm(machine, point);
+    let mut next = start_doomed(machine);
+    // It may have had nothing of that kind to do.
+    next.kill9();
+}
 
 const NOTHING: fn(&Machine) = |_| {};
 
