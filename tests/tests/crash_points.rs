@@ -68,14 +68,15 @@ fn nobody_notices_wherever_it_dies() {
 /// Where to die, scene by scene.
 fn crashes(mut passages: Vec<(&'static Scene, BTreeMap<String, u64>)>) -> Vec<Crash> {
     let every_passage = std::env::var("USHER_CRASH_WALK").is_ok_and(|walk| walk == "all");
-    let long = |scene: &Scene| matches!(scene.kind, Kind::Slow | Kind::Booting(_));
+    let long = |scene: &Scene| matches!(scene.kind, Kind::Slow | Kind::Booting(_) | Kind::Plain);
     passages.sort_by_key(|(scene, _)| long(scene));
     let mut seen = BTreeSet::new();
     let mut crashes = Vec::new();
     for (scene, passed) in passages {
         for (point, count) in passed {
             let new = seen.insert(point.clone());
-            let once = long(scene) || changes_nothing(&point);
+            let off_track = matches!(scene.kind, Kind::Racing) && !is_about_going(&point);
+            let once = long(scene) || off_track || changes_nothing(&point);
             if !is_wanted(&point) && !is_wanted(scene.name) || once && !new && !every_passage {
                 continue;
             }
@@ -85,6 +86,13 @@ fn crashes(mut passages: Vec<(&'static Scene, BTreeMap<String, u64>)>) -> Vec<Cr
         }
     }
     crashes
+}
+
+/// Whether it is passed while a user goes.
+fn is_about_going(point: &str) -> bool {
+    let words =
+        ["teardown", "torn-down", "unmounted", "manager-", "TearDown", "Stop", "Remove", "Create", "Start"];
+    words.iter().any(|word| point.contains(word))
 }
 
 /// Whether the world is as it was at the point before: what follows an effect is the next one; words are no deeds.
@@ -132,10 +140,15 @@ impl<'m> Lane<'m> {
     /// Plays a scene with these orders; the points that were passed, and whether usherd has died.
     fn play(&mut self, scene: &Scene, order: &str) -> (Vec<String>, bool) {
         let _told = TellIfItFails(format!("in the scene '{}', usherd dying at '{order}'", scene.name));
-        if let Kind::Booting(down) = scene.kind {
-            let machine = cast::machine();
+        if let Kind::Booting(_) | Kind::Plain = scene.kind {
+            let machine = match scene.kind {
+                Kind::Plain => cast::machine_without_mounting(),
+                _ => cast::machine(),
+            };
             let mut cast = Cast::new(&machine, None);
-            down(&mut cast);
+            if let Kind::Booting(down) = scene.kind {
+                down(&mut cast);
+            }
             let (passed, died, _usual) = die(&mut cast, scene, order);
             return (passed, died);
         }

@@ -98,6 +98,8 @@ points! {
     TMPFS_ATTACHED = "tmpfs-attached-not-shared",
     TMPFS_SHARED = "tmpfs-shared-not-reported",
     RUNTIME_UNMOUNTED = "runtime-unmounted-directory-there",
+    PLAIN_DIRECTORY_MADE = "plain-directory-made-not-given",
+    PLAIN_CONTENTS_REMOVED = "plain-contents-removed-directory-there",
     PARENT_BOUND = "run-user-bound-not-shared",
     // sys::cgroup, scopes
     SCOPE_MADE = "scope-made-leader-elsewhere",

@@ -24,6 +24,19 @@ pub(crate) fn machine() -> Machine {
     machine.crash_points().file(manager::PROGRAM, manager::TEXT, 0o755, 0).boot()
 }
 
+/// One where no usherd may mount anything, as in many containers.
+pub(crate) fn machine_without_mounting() -> Machine {
+    let machine = machine();
+    for program in ["/usr/sbin/usherd", "/usr/sbin/usherd-crash-points"] {
+        machine.sh(&format!(
+            "touch {program}.own; mount --move {program} {program}.own
+            echo '#!/bin/sh' > {program}; chmod 755 {program}
+            echo 'exec setpriv --bounding-set=-sys_admin {program}.own \"$@\"' >> {program}"
+        ));
+    }
+    machine
+}
+
 /// Somebody who is logged in throughout, and what must stay the same.
 pub(crate) struct Bystander<'m> {
     login: PamLogin<'m>,

@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Starting(fn(&mut Cast<'_>)),
     /// The same in a machine where there has never been one, and for points that no other scene passes.
     Booting(fn(&mut Cast<'_>)),
+    /// As `Running`, in a machine of its own where usherd may not mount anything, and for points that no other scene passes.
+    Plain,
 }
 
 pub(crate) const SCENES: &[Scene] = &[
@@ -196,6 +198,18 @@ pub(crate) const SCENES: &[Scene] = &[
         before: |_| {},
         act: |cast| {
             cast.manager();
+        },
+        meanwhile: NOTHING,
+    },
+    Scene {
+        name: "a login and its end where mounting is not permitted",
+        kind: Kind::Plain,
+        before: |_| {},
+        act: |cast| {
+            cast.log_in();
+            cast.machine.as_user("alice", &["touch", "/run/user/1001/something"]);
+            cast.log_out();
+            cast.wait_alice_gone();
         },
         meanwhile: NOTHING,
     },

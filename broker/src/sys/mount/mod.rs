@@ -215,6 +215,7 @@ pub async fn remove_as_user(uid: Uid, gid: u32, timeout: Duration) -> Result<Rem
     let mut command = tokio::process::Command::new("/proc/self/exe");
     command.arg(REMOVE_CONTENTS_ARGUMENT).arg(&path);
     contents::run_as(command, uid, gid, timeout).await.context("remove the contents of", &path)?;
+    crash::point(crash::PLAIN_CONTENTS_REMOVED);
     remove(uid, RuntimeKind::Plain)
 }
 
@@ -452,6 +453,7 @@ fn plain(parent: &OwnedFd, uid: Uid, gid: u32, created: bool) -> Result<RuntimeK
             return Err(Problem::Occupied { path, owner });
         }
     }
+    crash::point(crash::PLAIN_DIRECTORY_MADE);
     let give = || {
         rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o700))?;
         let user = rustix::fs::Uid::from_raw(uid.get());
