@@ -6,14 +6,23 @@
 //!
 //! | phase | means | ends with |
 //! |---|---|---|
-//! | queued | its user's runtime directory is being made, or the last one is still being removed | `RuntimeDirCreated` → placing |
-//! | placing | its cgroup is being made and its leader put there; already on file, so that a crash loses nothing | `ScopeCreated` → running, with or without a cgroup |
+//! | queued | its user's runtime directory is being made, or the last one is still being removed | `RuntimeDirCreated` → placing; or running, where it gets no cgroup; its user goes → removed |
+//! | placing | its cgroup is being made and its leader put there; already on file, so that a crash loses nothing | `ScopeCreated` → running, with or without a cgroup; leader gone, logged out or terminated → closing |
 //! | running | open | leader gone, logged out or terminated → closing |
 //! | closing | over, but something may be left of it | `may_gc` → removed |
 //!
 //! A session may go (`Session::may_gc`) when it is closing, its leader is gone or has handed it back, and its cgroup
 //! is gone. The cgroup goes when no process is left in it; until then the session stays `closing` and pins its user,
-//! as logind's does. A leader that logs the user out but lives on is put back into the cgroup it came from.
+//! as logind's does. A leader that logs the user out but lives on is put back into the cgroup it came from. One of a class
+//! that keeps nobody (a manager's) is removed with its user, whatever its phase.
+//!
+//! | cgroup | means | ends with |
+//! |---|---|---|
+//! | none | none yet, none any more, or none at all: the session's class has none, there is no cgroup tree, or it could not be made | placing → making |
+//! | making | asked for; a logout waits for the answer | `ScopeCreated` → live, or none |
+//! | live | it is there | the session has ended → reaping |
+//! | reaping | being removed | `ScopeReaped`: gone → none; busy or failed → watched |
+//! | watched | processes are left in it; KillUserProcesses and a termination tell them to go | `ScopeEmptied`, or `ScopeRetry` after a failure → live, and reaping again |
 //!
 //! # A user
 //!
@@ -35,6 +44,39 @@
 //! taken back: the login waits, within its budget, for the next one. A session of class `manager` that arrives then
 //! keeps nobody and is refused.
 //!
+//! | runtime directory | means | ends with |
+//! |---|---|---|
+//! | absent | none | kept → creating |
+//! | creating | asked for; a user who goes meanwhile is torn down after the answer | `RuntimeDirCreated` → present, or failed |
+//! | present | made by usher, or found in good order | torn down, whatever came of that → absent |
+//! | failed | it cannot be made: sessions go on without one, the manager is failed, too | a login or a linger flag → absent; torn down → absent |
+//!
+//! # A manager
+//!
+//! At most one a user. Whoever waits for one (a login, for at most ManagerReadyWaitSec) is answered when it is ready, and as soon as
+//! it is plain that it will not be.
+//!
+//! | manager | means | ends with |
+//! |---|---|---|
+//! | off | none runs | wanted → starting; wanted, but the runtime directory has failed → failed |
+//! | starting | started, and let go on once it is on file; not ready | `ManagerReady` → ready; it cannot be started, or `ManagerGone` → back-off; ManagerStartTimeoutSec → stopping, then failed; one that an earlier broker has started is taken for ready after ManagerReadyWaitSec; its user goes → stopping |
+//! | ready | | `ManagerGone`, unasked → back-off; its user goes → stopping |
+//! | stopping | asked to stop, and killed after ManagerStopTimeoutSec | `ManagerGone` → off; → failed, if it was being stopped for being late and nobody has logged in since |
+//! | back-off | it has died, for the first to fourth time in a row; the wait begins with 100 ms and is doubled each time. A minute of being ready ends the row | its time → starting; its user goes → off |
+//! | failed | given up: dead five times in a row, or too late | a login or a linger flag → off, and starting again; its user goes → off |
+//!
+//! # Deadlines
+//!
+//! | timer | is set | is cleared | when it passes |
+//! |---|---|---|---|
+//! | `UserStop` | the last session that pins a user has gone: UserStopDelaySec | a login, a termination | nothing keeps the user, unless it lingers |
+//! | `Manager` | starting, stopping, back-off, see above | any other state | see above |
+//! | `ReadyWait` | a login is told to wait for the manager: ManagerReadyWaitSec | its last answer | the login is answered as things are |
+//! | `ScopeKill` | processes of a session are told to go: SessionStopTimeoutSec | the session is removed | they are killed |
+//! | `ScopeRetry` | a cgroup could not be removed: 1 s, doubled each time up to 64 s | the session is removed | it is tried again |
+//! | `LingerRetry` | a lingering user's name could not be looked up: 1 s, doubled up to 5 s; after ten minutes 300 s | a login, the flag is set or cleared, a termination | it is looked up again |
+//! | `SaveRetry` | a file could not be written: 2 s | never | it is written again, as things are then |
+//!
 //! # What always holds
 //!
 //! 1. A runtime directory is there exactly while its user is kept, or is being made or torn down.
@@ -45,8 +87,12 @@
 //! 6. Every request gets exactly one last answer.
 //! 7. Root never waits for a manager.
 //!
-//! `tests/world/check.rs` is this list as code; `tests/histories.rs` checks it after every step of random histories,
-//! crashes at any effect included. `tests/scenarios` tells the rules one by one.
+//! 8. A login that was told of a runtime directory has that very one until its session has ended; a manager that was ready then
+//!    is not asked to stop before.
+//!
+//! `tests/world/check.rs` and `tests/world/promises.rs` are this list as code; `tests/histories.rs` checks it after every step of
+//! random histories, `tests/crashes.rs` with a crash after every single effect. `tests/scenarios` tells the rules one by
+//! one; `tests/tables.rs` holds the tables to the code's states.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
