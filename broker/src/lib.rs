@@ -11,6 +11,9 @@ pub mod config;
 mod counter;
 mod crash;
 mod daemon;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inbox;
 mod interpret;
 mod leaders;

@@ -18,6 +18,8 @@ mod close;
 mod derive;
 mod display;
 mod ffi;
+#[cfg(test)]
+mod fuzzing;
 mod inputs;
 mod open;
 mod pam;

@@ -57,7 +57,8 @@ fn account(pam: &mut impl Pam) -> Result<Account, Code> {
     })
 }
 
-fn request(pam: &impl Pam, account: &Account, inputs: Inputs) -> Result<SessionRequest, Code> {
+/// What usherd is asked for.
+pub(crate) fn request(pam: &impl Pam, account: &Account, inputs: Inputs) -> Result<SessionRequest, Code> {
     let refuse = |why: String| {
         pam.log(Severity::Error, &why);
         Code::SESSION_ERR

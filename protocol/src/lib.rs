@@ -14,6 +14,9 @@
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ids;
 pub mod interface;
 pub mod messages;

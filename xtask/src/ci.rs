@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::{cargo, packages, test};
+use crate::{cargo, fuzz, packages, test};
 
 /// Installed where no cargo-deny is present.
 const CARGO_DENY: &str = "0.20.2";
@@ -22,7 +22,12 @@ pub(crate) fn run() -> Result<ExitCode> {
     step("dependencies");
     dependencies()?;
     step("tests");
-    test::run(&test::Options::default())
+    let verdict = test::run(&test::Options::default())?;
+    if verdict != ExitCode::SUCCESS {
+        return Ok(verdict);
+    }
+    step("fuzzing");
+    fuzz::run(&fuzz::Options::short())
 }
 
 fn step(name: &str) {

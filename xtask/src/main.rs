@@ -7,6 +7,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod demo;
+mod fuzz;
 mod packages;
 mod root;
 mod shell;
@@ -35,7 +36,9 @@ enum Task {
     Test(test::Options),
     /// Measure logins, beside the kernel's own share and the bare user manager
     Bench(bench::Options),
-    /// What continuous integration runs: format, lints, documentation, dependencies, tests
+    /// Feed every reader of other people's bytes with millions of odd ones, for some seconds each
+    Fuzz(fuzz::Options),
+    /// What continuous integration runs: format, lints, documentation, dependencies, tests, a little fuzzing
     Ci,
     /// Install the Debian packages that the other commands need, and nothing else
     Setup,
@@ -65,6 +68,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Shell(prepared) => in_machine("shell", &prepared, shell::run),
         Task::Bench(options) => bench::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Ci => ci::run(),
         Task::Setup => packages::ensure().map(|()| ExitCode::SUCCESS),
     }

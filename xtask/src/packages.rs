@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 use crate::{cargo, root};
 
 /// Package, and what for. The essential packages of the distribution are not named.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 17] = [
     ("gcc", "cargo links programs with it"),
+    ("g++", "the fuzzing engine, libFuzzer, is C++"),
     ("libc6-dev", "the C library to link against"),
     ("libpam0g-dev", "the PAM library to link against"),
     ("openssh-server", "the sshd that people log in through, in the sandbox"),

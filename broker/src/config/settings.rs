@@ -152,10 +152,10 @@ impl Settings {
     }
 }
 
-/// Rounded up to whole pages, at least one.
+/// Rounded up to whole pages, at least one; and down where the next one would be beyond what can be counted.
 fn whole_pages(bytes: u64, page: u64) -> u64 {
     let page = page.max(1);
-    bytes.div_ceil(page).max(1).saturating_mul(page)
+    bytes.div_ceil(page).clamp(1, u64::MAX / page).saturating_mul(page)
 }
 
 /// What became of an assignment.

@@ -1,7 +1,7 @@
 //! User managers: how one is started, watched and stopped. When and whether is the model's business.
 
 mod backend;
-mod notify;
+pub(crate) mod notify;
 mod realm;
 mod supervise;
 

@@ -99,7 +99,7 @@ fn receive(socket: &OwnedFd) -> io::Result<(Option<u32>, Vec<u8>)> {
 }
 
 /// sd_notify(3): newline-separated assignments.
-fn says_ready(text: &[u8]) -> bool {
+pub(crate) fn says_ready(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').any(|line| line == b"READY=1")
 }
 

@@ -98,7 +98,7 @@ enum Answer {
     Failed { message: String },
 }
 
-fn understand(answer: &[u8]) -> Result<Account, LookupError> {
+pub(crate) fn understand(answer: &[u8]) -> Result<Account, LookupError> {
     match serde_json::from_slice(answer) {
         Ok(Answer::User { uid, gid, name, home, shell }) => Ok(Account { uid, gid, name, home, shell }),
         Ok(Answer::NoSuchUser) => Err(LookupError::NoSuchUser),
@@ -151,7 +151,7 @@ pub fn system_uid_max() -> u32 {
     parse_system_uid_max(&fs::read_to_string("/etc/login.defs").unwrap_or_default())
 }
 
-fn parse_system_uid_max(text: &str) -> u32 {
+pub(crate) fn parse_system_uid_max(text: &str) -> u32 {
     let values = text.lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace();
         (words.next()? == "SYS_UID_MAX").then(|| words.next()?.parse().ok()).flatten()

@@ -72,7 +72,7 @@ fn owner_and_kind(directory: impl AsFd, name: impl rustix::path::Arg) -> Option<
 }
 
 /// The numbers of a user's objects in one of the kernel's lists, by the names of its columns. Not those in use.
-fn owned(text: &str, id: &str, uid: Uid) -> Vec<i32> {
+pub(crate) fn owned(text: &str, id: &str, uid: Uid) -> Vec<i32> {
     let mut lines = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
     let header = lines.next().unwrap_or_default();
     let column = |name: &str| header.iter().position(|&title| title == name);

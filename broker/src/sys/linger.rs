@@ -127,7 +127,7 @@ impl LingerFlags {
 }
 
 /// The user whose flag has this name. Only the one spelling that setting and clearing use counts.
-fn user_of(name: &str) -> std::result::Result<UserName, &'static str> {
+pub(crate) fn user_of(name: &str) -> std::result::Result<UserName, &'static str> {
     let user = unescape(name).ok_or("not an escaped user name")?;
     if escape(&user) != name {
         return Err("not the usual spelling of that user name");

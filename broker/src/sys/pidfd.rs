@@ -103,7 +103,7 @@ pub fn audit_session(pid: u32) -> Option<u32> {
 
 /// What is wanted of /proc/PID/stat (proc_pid_stat(5)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
+pub(crate) struct Stat {
     state: char,
     parent: u32,
     tty: u32,
@@ -115,7 +115,7 @@ impl Stat {
         matches!(self.state, 'Z' | 'X' | 'x')
     }
 
-    fn vt(&self) -> Option<VtNr> {
+    pub(crate) fn vt(&self) -> Option<VtNr> {
         // The kernel's encoding of device numbers in 32 bits: 12 bits of major amid 20 of minor.
         let (major, minor) = (self.tty >> 8 & 0xfff, self.tty & 0xff | self.tty >> 12 & 0xf_ff00);
         if major == 4 { VtNr::try_from(minor).ok() } else { None }
@@ -130,7 +130,7 @@ fn stat(pid: u32) -> Result<Stat> {
 
 /// The command name stands in parentheses and may hold anything, parentheses and line ends included; it ends at the
 /// last closing one.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let end = text.iter().rposition(|&b| b == b')')?;
     let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
     let mut fields = rest.split_ascii_whitespace();

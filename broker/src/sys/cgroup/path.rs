@@ -4,7 +4,7 @@
 use usher_protocol::ids::{SessionId, Uid};
 
 /// The cgroup2 line of /proc/PID/cgroup, without the remark that the cgroup was removed.
-pub(super) fn unified(text: &str) -> Option<&str> {
+pub(crate) fn unified(text: &str) -> Option<&str> {
     let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
     Some(path.strip_suffix(" (deleted)").unwrap_or(path))
 }
@@ -22,13 +22,13 @@ pub fn owner_of(path: &str, pid1: &str) -> Option<Uid> {
 }
 
 /// Whether a cgroup is `top` or below it.
-pub(super) fn is_below(path: &str, top: &str) -> bool {
+pub(crate) fn is_below(path: &str, top: &str) -> bool {
     let top = top.trim_end_matches('/');
     path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A path that stays where it is put: absolute, nothing in it that climbs.
-pub(super) fn is_sound(path: &str) -> bool {
+pub(crate) fn is_sound(path: &str) -> bool {
     let inner = |part: &str| !matches!(part, "" | "." | "..");
     path == "/"
         || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(inner) && !rest.contains('\0'))

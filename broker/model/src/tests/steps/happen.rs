@@ -245,6 +245,12 @@ impl World {
         for process in self.kernel.those_where(|place| !matches!(place, Place::Manager(_))) {
             self.exit(process);
         }
+        // A manager whose user could not be put on file by a broker that died is nobody's.
+        for process in self.kernel.those_where(|place| matches!(place, Place::Manager(_))) {
+            if self.littered && !self.is_supervised(process) {
+                self.exit(process);
+            }
+        }
         self.drive();
         self.check_nothing_left();
     }

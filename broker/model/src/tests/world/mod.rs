@@ -206,6 +206,11 @@ impl World {
         panic!("never idle: {:#?}", self.model.timers);
     }
 
+    /// Whether the broker knows that manager.
+    pub(crate) fn is_supervised(&self, process: LeaderPid) -> bool {
+        self.supervised.values().any(|(_, main)| *main == process)
+    }
+
     pub(crate) fn jump(&mut self, monotonic: u64) {
         let passed = monotonic.saturating_sub(self.now.monotonic);
         self.now.monotonic += passed;
