@@ -127,5 +127,5 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn root() -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz")).to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("fuzz")
 }
