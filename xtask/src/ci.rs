@@ -14,6 +14,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     packages::ensure()?;
     step("format");
     cargo::run(&["fmt", "--all", "--check"])?;
+    cargo::run(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
     step("lints");
     cargo::run(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
     step("documentation");
