@@ -13,6 +13,7 @@ use crate::inbox::Broker;
 use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
+use crate::lookups::Lookups;
 use crate::manager::Managers;
 use crate::run::Run;
 use crate::scopes::Scopes;
@@ -115,6 +116,7 @@ async fn start(lock: &Lock) -> Result<()> {
     crash::point(crash::START_RESTORED);
     let (broker, inbox) = Broker::new();
     let runtime_limits = settings::runtime_limits(&configuration);
+    let lookups = Lookups::new(broker.clone());
     let interpreter = Interpreter {
         broker: broker.clone(),
         cgroups: cgroups.clone(),
@@ -123,12 +125,13 @@ async fn start(lock: &Lock) -> Result<()> {
         scopes: Scopes::new(cgroups.clone())?,
         managers: Managers::new(broker.clone(), cgroups.clone(), configuration.manager.clone()),
         linger: LingerWriter::start(broker.clone()),
+        lookups: lookups.clone(),
         runtime_limits,
         requests: Default::default(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);
-    let service = Service { broker, guests, headroom, cgroups, runtime_limits };
+    let service = Service { broker, guests, headroom, lookups, cgroups, runtime_limits };
     let lock_held = lock;
     let ready = move || match socket::bind(lock_held) {
         Ok(listener) => {

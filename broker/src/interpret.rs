@@ -4,27 +4,23 @@
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use usher_model::record::RuntimeKind;
-use usher_model::{Answer, Effect, Event, LookupFailure, News, RequestId, Severity, StateFile};
-use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
+use usher_model::{Answer, Effect, Event, News, RequestId, Severity, StateFile};
+use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
 use crate::inbox::Broker;
 use crate::leaders::Leaders;
 use crate::linger::{LingerChange, LingerWriter};
+use crate::lookups::Lookups;
 use crate::manager::Managers;
 use crate::scopes::Scopes;
 use crate::state::StateFiles;
-use crate::sys::accounts::{self, LookupError, Query};
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::{self, mount};
 use crate::{counter, crash, teardown};
-
-/// How long the name service may take to know a lingering user; after that it is asked anew.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Everything that effects act on.
 pub(crate) struct Interpreter {
@@ -35,6 +31,7 @@ pub(crate) struct Interpreter {
     pub(crate) scopes: Scopes,
     pub(crate) managers: Managers,
     pub(crate) linger: LingerWriter,
+    pub(crate) lookups: Lookups,
     /// Bytes and inodes of a new runtime directory.
     pub(crate) runtime_limits: (u64, u64),
     pub(crate) requests: HashMap<RequestId, Requester>,
@@ -146,12 +143,16 @@ impl Interpreter {
                 self.tear_down(uid, gid, runtime, remove_ipc);
                 None
             }
-            Effect::WriteLinger { request, account, linger } => {
-                self.linger.write(LingerChange { request, account, linger });
+            Effect::WriteLinger { request, account, also, linger } => {
+                self.linger.write(LingerChange { request, account, also, linger });
                 None
             }
-            Effect::ResolveLinger { name } => {
-                self.resolve_linger(name);
+            Effect::ResolveLinger { name, home } => {
+                self.lookups.resolve_linger(name, home);
+                None
+            }
+            Effect::WatchMounts => {
+                self.lookups.watch_mounts();
                 None
             }
             Effect::Reply { request, answer } => {
@@ -200,21 +201,6 @@ impl Interpreter {
             let result = teardown::run(uid, gid, runtime, remove_ipc, cgroups).await;
             crash::point(crash::TORN_DOWN);
             broker.report(Event::UserTornDown { uid, result }).await;
-        });
-    }
-
-    fn resolve_linger(&self, name: UserName) {
-        let broker = self.broker.clone();
-        tokio::spawn(async move {
-            let result =
-                accounts::lookup(&Query::ByName(name.clone()), LOOKUP_TIMEOUT).await.map_err(|error| {
-                    match error {
-                        LookupError::NoSuchUser => LookupFailure::NoSuchUser,
-                        error => LookupFailure::Unavailable(error.to_string()),
-                    }
-                });
-            crash::point(crash::LINGER_RESOLVED);
-            broker.report(Event::LingerResolved { name, result }).await;
         });
     }
 }

@@ -19,6 +19,7 @@ mod interpret;
 mod leaders;
 mod linger;
 mod logging;
+mod lookups;
 mod manager;
 mod restore;
 mod rivals;

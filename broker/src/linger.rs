@@ -3,6 +3,7 @@
 
 use tokio::sync::mpsc;
 use usher_model::{Account, Event, RequestId};
+use usher_protocol::ids::UserName;
 
 use crate::inbox::Broker;
 use crate::sys::linger::LingerFlags;
@@ -12,6 +13,8 @@ use crate::sys::linger::LingerFlags;
 pub(crate) struct LingerChange {
     pub(crate) request: RequestId,
     pub(crate) account: Account,
+    /// Other names whose flags are cleared, too.
+    pub(crate) also: Vec<UserName>,
     pub(crate) linger: bool,
 }
 
@@ -26,15 +29,17 @@ impl LingerWriter {
     pub(crate) fn start(broker: Broker) -> Self {
         let (queue, mut changes) = mpsc::unbounded_channel();
         tokio::spawn(async move {
-            while let Some(LingerChange { request, account, linger }) = changes.recv().await {
-                let name = account.name.clone();
+            while let Some(LingerChange { request, account, also, linger }) = changes.recv().await {
+                let names: Vec<_> = also.iter().chain([&account.name]).cloned().collect();
                 let flags = LingerFlags::default();
-                let write = move || if linger { flags.set(&name) } else { flags.clear(&name) };
+                let write = move || {
+                    names.iter().try_for_each(|name| if linger { flags.set(name) } else { flags.clear(name) })
+                };
                 let result = match tokio::task::spawn_blocking(write).await {
                     Ok(result) => result.map_err(|error| error.to_string()),
                     Err(error) => Err(error.to_string()),
                 };
-                broker.report(Event::LingerWritten { request, account, linger, result }).await;
+                broker.report(Event::LingerWritten { request, account, also, linger, result }).await;
             }
         });
         Self { queue }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use tracing::{info, warn};
 use usher_model::record::{SessionRecord, UserRecord};
 use usher_model::{Found, FoundSession, FoundUser, Reaped};
-use usher_protocol::ids::SessionId;
+use usher_protocol::ids::{SessionId, UserName};
+use usher_protocol::session::UserState;
 
 use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
@@ -49,8 +50,8 @@ pub(crate) fn look(files: &StateFiles, cgroups: Option<&CgroupRoot>) -> Result<P
         sweep(cgroups, &sessions);
     }
     crash::point(crash::START_SWEPT);
-    let found =
-        Found { reserved_ids, users, sessions, lingering: lingering(), has_vts: false, foreground: None };
+    let lingering = lingering(&users);
+    let found = Found { reserved_ids, users, sessions, lingering, has_vts: false, foreground: None };
     Ok(Past { found, leaders })
 }
 
@@ -103,7 +104,8 @@ fn sweep(cgroups: &CgroupRoot, sessions: &[FoundSession]) {
     }
 }
 
-fn lingering() -> BTreeSet<usher_protocol::ids::UserName> {
+/// Who has a linger flag. Where that cannot be seen, those who linger now go on to do so.
+fn lingering(users: &[FoundUser]) -> BTreeSet<UserName> {
     match LingerFlags::default().list() {
         Ok(listed) => {
             for (name, why) in &listed.strangers {
@@ -112,8 +114,9 @@ fn lingering() -> BTreeSet<usher_protocol::ids::UserName> {
             listed.users.into_iter().collect()
         }
         Err(error) => {
-            warn!("nobody lingers: {error}");
-            BTreeSet::new()
+            warn!("nobody lingers but those who do already: {error}");
+            let lingering = users.iter().filter(|user| user.record.state == UserState::Lingering);
+            lingering.map(|user| user.record.name.clone()).collect()
         }
     }
 }

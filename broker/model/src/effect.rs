@@ -162,6 +162,8 @@ pub enum Effect {
         request: RequestId,
         /// The user.
         account: Account,
+        /// Other names of the user whose flags go, too, when the flag is cleared.
+        also: Vec<UserName>,
         /// The flag.
         linger: bool,
     },
@@ -169,7 +171,11 @@ pub enum Effect {
     ResolveLinger {
         /// The flag's name.
         name: UserName,
+        /// Whether the home directory has to be there.
+        home: bool,
     },
+    /// Send `MountsChanged` at the next change of the mount table.
+    WatchMounts,
     /// Answer a request.
     Reply {
         /// Which.

@@ -78,6 +78,8 @@ pub enum LookupFailure {
     NoSuchUser,
     /// The database did not answer, or not in time.
     Unavailable(String),
+    /// The database knows the user, whose home directory is not there; and why not.
+    HomeUnavailable(String),
 }
 
 /// What can happen.
@@ -221,6 +223,8 @@ pub enum Event {
         request: RequestId,
         /// The user.
         account: Account,
+        /// The other names whose flags were cleared.
+        also: Vec<UserName>,
         /// The flag.
         linger: bool,
         /// Or what went wrong.
@@ -233,6 +237,8 @@ pub enum Event {
         /// The user.
         result: Result<Account, LookupFailure>,
     },
+    /// The mount table has changed, once since [`crate::Effect::WatchMounts`].
+    MountsChanged,
     /// A file could not be written; it is as it was before, or not there.
     NotSaved(StateFile),
     /// The configuration was read again.

@@ -104,6 +104,7 @@ mod event;
 mod linger;
 mod login;
 mod logout;
+mod lookup;
 mod manager;
 mod model;
 mod policy;

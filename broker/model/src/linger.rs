@@ -1,25 +1,16 @@
 //! Lingering users: kept without a login, from boot on, until the flag is cleared (contract/user-lifecycle.md
-//! section 9).
+//! section 9). The flag is a name's, what is kept is a uid's: a name is looked up before it counts, and again when
+//! somebody logs in whose uid the database gave to another name before. So a deleted user's flag is not inherited by
+//! whoever gets the number next, and a user with two names lingers by either.
 
 use usher_protocol::ids::{Uid, UserName};
 use usher_protocol::messages::Refusal;
 
-use crate::effect::{Answer, Effect, Severity};
+use crate::effect::{Answer, Effect};
 use crate::event::{Account, LookupFailure, Now, RequestId};
 use crate::model::{Model, Out};
 use crate::policy::{self, Action};
 use crate::record::GcMode;
-use crate::settings::SECOND;
-use crate::timer::Timer;
-
-/// The first wait before a name that the user database could not look up is looked up again; doubled each time.
-const FIRST_RETRY: u64 = SECOND;
-/// The longest such wait: a name service that comes back is noticed within this time.
-const LONGEST_RETRY: u64 = 5 * SECOND;
-/// After this many attempts, ten minutes, the name is likely that of a user who was deleted, and is asked for less often.
-const PATIENCE: u32 = 120;
-/// How often, then.
-const RARE_RETRY: u64 = 300 * SECOND;
 
 impl Model {
     pub(crate) fn set_linger(
@@ -32,7 +23,11 @@ impl Model {
     ) {
         match policy::check(caller, Action::SetLinger, account.uid) {
             // The flag first, durably; what follows from it when it is on the disk.
-            Ok(()) => out.act(Effect::WriteLinger { request, account, linger }),
+            Ok(()) => {
+                let mut also = if linger { Vec::new() } else { self.flags_of(account.uid) };
+                also.retain(|name| *name != account.name);
+                out.act(Effect::WriteLinger { request, account, also, linger });
+            }
             Err(refusal) => out.reply(request, Answer::Refused(refusal)),
         }
     }
@@ -41,28 +36,33 @@ impl Model {
         &mut self,
         now: Now,
         request: RequestId,
-        account: Account,
-        linger: bool,
-        result: Result<(), String>,
+        written: Result<(Account, Vec<UserName>, bool), String>,
         out: &mut Out,
     ) {
-        if let Err(message) = result {
-            return out.reply(request, Answer::Refused(Refusal::Failed { message }));
-        }
+        let (account, also, linger) = match written {
+            Ok(written) => written,
+            Err(message) => return out.reply(request, Answer::Refused(Refusal::Failed { message })),
+        };
         if linger {
-            self.lingering.insert(account.name.clone());
-            self.start_lingering(now, account, out);
+            self.start_lingering(now, account.name.clone(), account, out);
         } else {
-            self.lingering.remove(&account.name);
-            self.stop_lingering(&account);
+            for name in also.into_iter().chain([account.name]) {
+                self.lingering.remove(&name);
+                self.stop_looking_up(&name);
+            }
+            self.see_who_lingers(account.uid);
         }
         out.reply(request, Answer::Done);
     }
 
     /// A user with a linger flag is started, or kept from now on.
-    pub(crate) fn start_lingering(&mut self, now: Now, account: Account, out: &mut Out) {
+    fn start_lingering(&mut self, now: Now, flag: UserName, account: Account, out: &mut Out) {
         let uid = account.uid;
-        self.is_resolved(&account.name);
+        self.stop_looking_up(&flag);
+        self.lingering.insert(flag, Some(uid));
+        // Whoever is logged in goes by the name of the login, whoever lingers already by that of the first flag.
+        let here = self.users.get(&uid).filter(|user| user.pinning > 0 || user.linger);
+        let account = here.map_or(account, |user| user.account.clone());
         let user = self.track_user(now, account, out);
         user.linger = true;
         user.terminated = false;
@@ -71,28 +71,54 @@ impl Model {
         self.touch_user(uid);
     }
 
-    fn stop_lingering(&mut self, account: &Account) {
-        self.is_resolved(&account.name);
-        if let Some(user) = self.users.get_mut(&account.uid) {
-            // Two names may have one number: the flag of the name that the user is known by counts.
-            user.linger = self.lingering.contains(&user.account.name);
-            // From now on a user manager started earlier keeps nobody.
+    /// A user lingers by any flag that is known to be the user's. When the last of them has gone, a user manager started
+    /// earlier keeps nobody any more.
+    fn see_who_lingers(&mut self, uid: Uid) {
+        let lingers = self.lingering.values().any(|owner| *owner == Some(uid));
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        if user.linger && !lingers {
+            user.linger = false;
             user.gc_mode = GcMode::Pin;
-            self.dirty_users.insert(account.uid);
-            self.touch_user(account.uid);
+            self.dirty_users.insert(uid);
+            self.touch_user(uid);
         }
     }
 
-    /// Whether a user who has just logged in has a linger flag. Its name needs no more looking up.
-    pub(crate) fn has_linger_flag(&mut self, name: &UserName) -> bool {
-        self.is_resolved(name);
-        self.lingering.contains(name)
+    /// The names whose flags are known to be this user's, and the name that the user goes by, if it has one.
+    fn flags_of(&self, uid: Uid) -> Vec<UserName> {
+        let own = self.users.get(&uid).map(|user| &user.account.name);
+        let is_of = |(name, owner): &(&UserName, &Option<Uid>)| **owner == Some(uid) || own == Some(*name);
+        self.lingering.iter().filter(is_of).map(|(name, _)| name.clone()).collect()
     }
 
-    /// The user of a flag is known: nobody need look the name up any more.
-    pub(crate) fn is_resolved(&mut self, name: &UserName) {
-        if self.unresolved.remove(name).is_some() {
-            self.timers.clear(&Timer::LingerRetry(name.clone()));
+    /// Whether somebody who has just logged in has a linger flag. The name needs no more looking up.
+    pub(crate) fn has_linger_flag(&mut self, name: &UserName, uid: Uid) -> bool {
+        self.stop_looking_up(name);
+        let Some(owner) = self.lingering.get_mut(name) else { return false };
+        let before = owner.replace(uid).filter(|before| *before != uid);
+        if let Some(before) = before {
+            self.see_who_lingers(before);
+        }
+        true
+    }
+
+    /// Somebody logs in by a name that this uid did not have before: the flags of its other names count on if the user
+    /// database still knows them. That is asked in passing, not of the login.
+    pub(crate) fn check_other_names(&mut self, name: &UserName, uid: Uid, out: &mut Out) {
+        if self.users.get(&uid).is_some_and(|user| user.account.name == *name) {
+            return;
+        }
+        let others = self.lingering.iter().filter(|(other, owner)| **owner == Some(uid) && *other != name);
+        for other in others.map(|(other, _)| other.clone()).collect::<Vec<_>>() {
+            self.look_up(other, out);
+        }
+    }
+
+    /// No lookup that is under way brings this user back.
+    pub(crate) fn forget_lookups_of(&mut self, uid: Uid) {
+        for name in self.flags_of(uid) {
+            self.stop_looking_up(&name);
+            self.lingering.insert(name, Some(uid));
         }
     }
 
@@ -105,32 +131,29 @@ impl Model {
         out: &mut Out,
     ) {
         // The flag may have been cleared meanwhile, or its user have logged in.
-        let Some(attempts) = self.unresolved.get_mut(&name) else { return };
-        let failure = match result {
-            Ok(account) => {
-                self.is_resolved(&name);
-                // Under another name of the same number the user is being ended.
-                if self.users.get(&account.uid).is_some_and(|user| user.terminated) {
-                    return;
-                }
-                return self.start_lingering(now, account, out);
-            }
-            Err(failure) => failure,
-        };
-        let delay = match *attempts {
-            PATIENCE.. => RARE_RETRY,
-            attempts => (FIRST_RETRY << attempts.min(8)).min(LONGEST_RETRY),
-        };
-        *attempts = attempts.saturating_add(1);
-        if *attempts == 1 {
-            let why = match failure {
-                LookupFailure::NoSuchUser => "no such user".to_owned(),
-                LookupFailure::Unavailable(why) => why,
-            };
-            let text =
-                format!("user {name} lingers but cannot be looked up, trying again until it can: {why}");
-            out.announce(Severity::Warning, None, None, text);
+        if !self.lookups.contains(&name) {
+            return;
         }
-        self.timers.set(Timer::LingerRetry(name), now, delay);
+        let before = self.lingering.get(&name).copied().flatten();
+        match result {
+            Ok(account) => {
+                if self.stop_looking_up(&name) {
+                    self.all_lookups_are_due(now);
+                }
+                match self.users.get(&account.uid).is_some_and(|user| user.terminated) {
+                    true => drop(self.lingering.insert(name, Some(account.uid))),
+                    false => self.start_lingering(now, name, account, out),
+                }
+            }
+            Err(failure) => {
+                if failure == LookupFailure::NoSuchUser {
+                    self.lingering.insert(name.clone(), None);
+                }
+                self.lookup_failed(now, name, failure, out);
+            }
+        }
+        if let Some(before) = before {
+            self.see_who_lingers(before);
+        }
     }
 }

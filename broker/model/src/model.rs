@@ -8,6 +8,7 @@ use usher_protocol::messages::Refusal;
 use crate::effect::{Answer, Effect, News, Severity};
 use crate::event::{Event, Now, RequestId, StateFile};
 use crate::logout::Why;
+use crate::lookup::Lookups;
 use crate::policy::{self, Action};
 use crate::seat::Seat;
 use crate::session::{Phase, Session};
@@ -28,10 +29,10 @@ pub struct Model {
     /// Sessions by their leader's process id.
     pub(crate) leaders: HashMap<u32, SessionId>,
     pub(crate) timers: Timers,
-    /// Who has a linger flag.
-    pub(crate) lingering: BTreeSet<UserName>,
-    /// Those of them who are yet to be found in the user database, with the number of failed attempts.
-    pub(crate) unresolved: BTreeMap<UserName, u32>,
+    /// Who has a linger flag, and whose name that is, if it is known. A user may have several names.
+    pub(crate) lingering: BTreeMap<UserName, Option<Uid>>,
+    /// Those of them who are yet to be found in the user database.
+    pub(crate) lookups: Lookups,
     pub(crate) next_id: u64,
     pub(crate) reserved_ids: u64,
     pub(crate) next_generation: u64,
@@ -58,8 +59,8 @@ impl Model {
             seat0: Seat::default(),
             leaders: HashMap::new(),
             timers: Timers::default(),
-            lingering: BTreeSet::new(),
-            unresolved: BTreeMap::new(),
+            lingering: BTreeMap::new(),
+            lookups: Lookups::default(),
             next_id: 1,
             reserved_ids: 1,
             next_generation: 1,
@@ -139,11 +140,16 @@ impl Model {
             Event::ManagerReady { uid, generation } => self.manager_ready(now, uid, generation, out),
             Event::ManagerGone { uid, generation, how } => self.manager_gone(now, uid, generation, how, out),
             Event::UserTornDown { uid, result } => self.user_torn_down(now, uid, result, out),
-            Event::LingerWritten { request, account, linger, result } => {
-                self.linger_written(now, request, account, linger, result, out);
+            Event::LingerWritten { request, account, also, linger, result } => {
+                let written = result.map(|()| (account, also, linger));
+                self.linger_written(now, request, written, out);
             }
             Event::LingerResolved { name, result } => self.linger_resolved(now, name, result, out),
-            Event::Reloaded(settings) => self.reload(now, *settings),
+            Event::MountsChanged => self.mounts_changed(now),
+            Event::Reloaded(settings) => {
+                self.reload(now, *settings);
+                self.all_lookups_are_due(now);
+            }
             Event::NotSaved(file) => self.not_saved(now, file),
             Event::Tick => {}
         }
@@ -192,7 +198,7 @@ impl Model {
                 Timer::ScopeKill(session) => self.kill_leftovers(&session, out),
                 Timer::ScopeRetry(session) => self.scope_emptied(&session),
                 Timer::SaveRetry => self.save_again(out),
-                Timer::LingerRetry(name) => out.act(Effect::ResolveLinger { name }),
+                Timer::LingerRetry(name) => self.look_up_now(name, out),
             }
         }
     }

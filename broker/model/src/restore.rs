@@ -69,8 +69,7 @@ impl Model {
         let mut out = Out::default();
         model.seat0.has_vts = found.has_vts;
         model.seat0.foreground = found.foreground;
-        model.unresolved = found.lingering.iter().map(|name| (name.clone(), 0)).collect();
-        model.lingering = found.lingering;
+        model.lingering = found.lingering.into_iter().map(|name| (name, None)).collect();
         for user in found.users {
             model.restore_user(now, user, &mut out);
         }
@@ -85,8 +84,9 @@ impl Model {
         for uid in model.users.keys().copied().collect::<Vec<_>>() {
             model.bring_up_to_date(now, uid, &mut out);
         }
-        for name in model.unresolved.keys() {
-            out.act(Effect::ResolveLinger { name: name.clone() });
+        let unknown = model.lingering.iter().filter(|(_, uid)| uid.is_none());
+        for name in unknown.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            model.look_up(name, &mut out);
         }
         model.settle(now, &mut out);
         model.save(&mut out);
@@ -96,7 +96,7 @@ impl Model {
     fn restore_user(&mut self, now: Now, found: FoundUser, out: &mut Out) {
         let record = found.record;
         let uid = record.uid;
-        let linger = self.has_linger_flag(&record.name);
+        let linger = self.has_linger_flag(&record.name, uid);
         let account =
             Account { uid, gid: record.gid, name: record.name, home: record.home, shell: record.shell };
         let since = Now { monotonic: record.monotonic, realtime: record.realtime };

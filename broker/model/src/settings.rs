@@ -35,6 +35,8 @@ pub struct Settings {
     pub cgroups: bool,
     /// Users with higher numbers are people: their IPC objects are removed.
     pub system_uid_max: u32,
+    /// LingerStart=home-available: a lingering user is started at boot when the home directory is there.
+    pub linger_needs_home: bool,
 }
 
 /// One second, in the unit of every time here.
@@ -63,6 +65,7 @@ impl Default for Settings {
             display_managers: Vec::new(),
             cgroups: true,
             system_uid_max: 999,
+            linger_needs_home: false,
         }
     }
 }

@@ -53,6 +53,11 @@ impl Timers {
         self.queue.first().map(|(deadline, _)| *deadline)
     }
 
+    /// When a deadline passes.
+    pub(crate) fn deadline(&self, timer: &Timer) -> Option<u64> {
+        self.slots.get(timer).copied()
+    }
+
     /// Every purpose with a deadline.
     #[cfg(test)]
     pub(crate) fn armed(&self) -> impl Iterator<Item = &Timer> {

@@ -144,7 +144,10 @@ impl Model {
         let uid = params.uid;
         // Whoever has a linger flag lingers again after a login, be it after a termination or before the user database
         // could be asked.
-        let lingers = pins && self.has_linger_flag(&account.name);
+        let lingers = pins && self.has_linger_flag(&account.name, uid);
+        if pins {
+            self.check_other_names(&account.name, uid, out);
+        }
         let user = self.track_user(now, account, out);
         user.sessions.insert(session.seq, session.id.clone());
         user.queued.push(session.id.clone());
@@ -373,8 +376,7 @@ impl Model {
         user.grace = Grace::None;
         self.timers.clear(&Timer::UserStop(uid));
         // A lookup that is under way must not bring the user back.
-        let name = user.account.name.clone();
-        self.is_resolved(&name);
+        self.forget_lookups_of(uid);
         for id in self.sessions_in(uid, |session| session.params.class.pins_user()) {
             self.close_session(now, &id, Why::Terminated, out);
         }

@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use files::{Files, SystemFiles};
-pub use settings::{Manager, Settings};
+pub use settings::{LingerStart, Manager, Settings};
 pub use values::Amount;
 
 use settings::Applied;

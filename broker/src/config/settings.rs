@@ -40,6 +40,8 @@ pub struct Settings {
     pub manager_start_timeout: Duration,
     /// ManagerStopTimeoutSec: how long a manager may take to stop before it is killed.
     pub manager_stop_timeout: Duration,
+    /// LingerStart: when lingering users are started at boot.
+    pub linger_start: LingerStart,
     /// SessionStopTimeoutSec: how long the processes of a session that is ended have before they are killed.
     pub session_stop_timeout: Duration,
     /// DisplayManagers: the PAM services that are believed about seats and virtual terminals.
@@ -61,6 +63,15 @@ pub enum Manager {
     Command(Vec<String>),
 }
 
+/// When a lingering user is started at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LingerStart {
+    /// As soon as the user database knows the user.
+    Boot,
+    /// As soon as the home directory is there, too.
+    HomeAvailable,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -77,6 +88,7 @@ impl Default for Settings {
             manager_ready_wait: Duration::from_secs(10),
             manager_start_timeout: Duration::from_secs(90),
             manager_stop_timeout: Duration::from_secs(120),
+            linger_start: LingerStart::Boot,
             session_stop_timeout: Duration::from_secs(90),
             display_managers: DISPLAY_MANAGERS.iter().map(|&name| name.to_owned()).collect(),
             connections_max: 4096,
@@ -148,6 +160,7 @@ impl Settings {
             display_managers: self.display_managers.clone(),
             cgroups,
             system_uid_max,
+            linger_needs_home: self.linger_start == LingerStart::HomeAvailable,
         }
     }
 }
@@ -194,6 +207,7 @@ pub(super) fn apply(settings: &mut Settings, key: &str, value: &str) -> Result<A
         }
         "managerstarttimeoutsec" => s.manager_start_timeout = timeout(value)?,
         "managerstoptimeoutsec" => s.manager_stop_timeout = timeout(value)?,
+        "lingerstart" => s.linger_start = linger_start(value)?,
         "sessionstoptimeoutsec" => s.session_stop_timeout = timeout(value)?,
         "displaymanagers" => extend(&mut s.display_managers, value)?,
         "connectionsmax" => s.connections_max = positive(value)?,
@@ -235,6 +249,14 @@ fn manager(value: &str) -> Result<Manager, Expected> {
             let absolute = command.first().is_some_and(|program| program.starts_with('/'));
             if absolute { Ok(Manager::Command(command)) } else { Err(EXPECTED) }
         }
+    }
+}
+
+fn linger_start(value: &str) -> Result<LingerStart, Expected> {
+    match value {
+        "boot" => Ok(LingerStart::Boot),
+        "home-available" => Ok(LingerStart::HomeAvailable),
+        _ => Err("expected boot or home-available"),
     }
 }
 
@@ -349,6 +371,15 @@ mod tests {
         assert_eq!(after(&[("Manager", "/usr/bin/dinit --user")]).manager, dinit);
         for bad in ["", "dinit", "Systemd", "''"] {
             assert!(apply(&mut Settings::default(), "Manager", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn when_lingering_users_start() {
+        assert_eq!(after(&[("LingerStart", "home-available")]).linger_start, LingerStart::HomeAvailable);
+        assert_eq!(after(&[("LingerStart", "boot")]), Settings::default());
+        for bad in ["", "yes", "Boot", "home"] {
+            assert!(apply(&mut Settings::default(), "LingerStart", bad).is_err(), "{bad}");
         }
     }
 

@@ -80,6 +80,7 @@ effects! {
     TearDownUser,
     WriteLinger,
     ResolveLinger,
+    WatchMounts,
     Reply,
     Announce,
 }

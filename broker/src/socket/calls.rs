@@ -17,11 +17,13 @@ use super::Service;
 use super::connection::Replies;
 use super::peer::{Leader, Peer};
 use crate::inbox::{Broker, shutting_down};
-use crate::sys::accounts::{self, LookupError, Query};
+use crate::sys::accounts::LookupError;
 use crate::sys::{cgroup, idle, pidfd};
 
 /// How long the name service may take to answer somebody who asks for a linger flag.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it is waited for where the last login of the user says as much.
+const SECOND_OPINION: Duration = Duration::from_secs(1);
 
 /// Answers one call.
 pub(crate) async fn answer(
@@ -67,7 +69,7 @@ pub(crate) async fn answer(
                 forward(broker, replies, make).await
             }
         },
-        Call::SetLinger(request) => set_linger(request, caller, broker, replies).await,
+        Call::SetLinger(request) => set_linger(request, caller, service, replies).await,
         Call::ListSessions => {
             let sessions = broker.query(Model::sessions).await.map(|mut sessions| {
                 sessions.iter_mut().for_each(idle::fill_in);
@@ -197,33 +199,38 @@ async fn finish<T: Serialize>(replies: &mut Replies<'_>, result: Result<T, Refus
 async fn set_linger(
     request: LingerRequest,
     caller: Uid,
-    broker: &Broker,
+    service: &Service,
     replies: &mut Replies<'_>,
 ) -> io::Result<()> {
+    let broker = &service.broker;
     let uid = request.uid.unwrap_or(caller);
     // Before the look-up: nobody makes the broker ask the name service about others.
     if let Err(refusal) = check_access(caller, Action::SetLinger, uid) {
         return replies.refuse(&refusal).await;
     }
-    let account = match account_of(uid, broker).await {
+    let linger = request.linger;
+    let account = match account_of(uid, linger, caller, service).await {
         Ok(account) => account,
         Err(refusal) => return replies.refuse(&refusal).await,
     };
-    let linger = request.linger;
     forward(broker, replies, move |request| Event::SetLinger { request, caller, account, linger }).await
 }
 
-/// A user's account: from the last login, else from the name service.
-async fn account_of(uid: Uid, broker: &Broker) -> Result<Account, Refusal> {
-    if let Some(account) = broker.query(move |model| model.account(uid).cloned()).await? {
-        return Ok(account);
-    }
-    accounts::lookup(&Query::ByUid(uid), LOOKUP_TIMEOUT).await.map_err(|error| match error {
-        LookupError::NoSuchUser => {
-            Refusal::UnknownUser { uid: uid.get(), message: "the user database does not know it".to_owned() }
+/// A user's account, for a linger flag that is to be set or cleared. The name service knows to whom a number belongs now;
+/// where it does not answer, the last login has to do. So the flag of a user who was deleted while logged in can be cleared.
+async fn account_of(uid: Uid, linger: bool, caller: Uid, service: &Service) -> Result<Account, Refusal> {
+    let known = service.broker.query(move |model| model.account(uid).cloned()).await?;
+    let limit = if known.is_some() { SECOND_OPINION } else { LOOKUP_TIMEOUT };
+    match (service.lookups.find(uid, caller, limit).await, known) {
+        (Ok(account), _) => Ok(account),
+        (Err(LookupError::NoSuchUser), Some(known)) if !linger => Ok(known),
+        (Err(LookupError::NoSuchUser), _) => {
+            let message = "the user database does not know it".to_owned();
+            Err(Refusal::UnknownUser { uid: uid.get(), message })
         }
-        error => Refusal::UnknownUser { uid: uid.get(), message: error.to_string() },
-    })
+        (Err(_), Some(known)) => Ok(known),
+        (Err(error), None) => Err(Refusal::UnknownUser { uid: uid.get(), message: error.to_string() }),
+    }
 }
 
 /// A session by id, or by the words `self` and `auto` (contract/dbus.md section 1).

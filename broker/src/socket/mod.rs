@@ -14,6 +14,7 @@ use tokio::net::UnixListener;
 use tracing::{debug, warn};
 
 use crate::inbox::Broker;
+use crate::lookups::Lookups;
 use crate::sys::cgroup::CgroupRoot;
 pub(crate) use guests::Guests;
 pub(crate) use headroom::Headroom;
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     pub(crate) broker: Broker,
     pub(crate) guests: Arc<Guests>,
     pub(crate) headroom: Headroom,
+    pub(crate) lookups: Lookups,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
     /// Size and number of inodes of a runtime directory.

@@ -6,17 +6,21 @@ use std::io;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdout, Command};
 use usher_model::Account;
 use usher_protocol::ids::{Uid, UserName};
+
+use super::home;
 
 /// usherd with this argument and a query calls [`lookup_main`] and does nothing else.
 pub const LOOKUP_ARGUMENT: &str = "--internal-lookup";
 
 /// Longer answers are no answers.
-const ANSWER_LIMIT: u64 = 64 << 10;
+const ANSWER_LIMIT: usize = 64 << 10;
 
 /// Whom to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,21 +28,30 @@ pub enum Query {
     /// The user with this number.
     ByUid(Uid),
     /// The user with this name.
-    ByName(UserName),
+    ByName {
+        /// The name.
+        name: UserName,
+        /// Whether the home directory has to be there, too.
+        home: bool,
+    },
 }
 
 impl Query {
     fn to_argument(&self) -> String {
         match self {
             Self::ByUid(uid) => format!("uid:{uid}"),
-            Self::ByName(name) => format!("name:{name}"),
+            Self::ByName { name, home: false } => format!("name:{name}"),
+            Self::ByName { name, home: true } => format!("home:{name}"),
         }
     }
 
     fn from_argument(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("uid", uid) => uid.parse().ok().map(Self::ByUid),
-            ("name", name) => name.parse().ok().map(Self::ByName),
+            (kind @ ("name" | "home"), name) => {
+                let name = name.parse().ok()?;
+                Some(Self::ByName { name, home: kind == "home" })
+            }
             _ => None,
         }
     }
@@ -56,37 +69,84 @@ pub enum LookupError {
     /// The database cannot be asked now, or has answered nonsense.
     #[error("the user database failed: {0}")]
     Failed(String),
+    /// There is such a user, but no home directory, and why.
+    #[error("{0}")]
+    NoHome(String),
 }
 
-/// Looks a user up. Waits no longer than `timeout`, and kills the child if it is dropped earlier.
-///
-/// # Errors
-/// The three ways in which there is no answer.
-pub async fn lookup(query: &Query, timeout: Duration) -> Result<Account, LookupError> {
-    // Still this program when its file has been replaced by an upgrade.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg(LOOKUP_ARGUMENT).arg(query.to_argument());
-    let answer = tokio::time::timeout(timeout, ask(command)).await;
-    let answer = answer.map_err(|_| LookupError::TimedOut(timeout))?;
-    let account = understand(&answer.map_err(|error| LookupError::Failed(error.to_string()))?)?;
-    match query {
-        Query::ByUid(uid) if account.uid != *uid => {
-            Err(LookupError::Failed(format!("asked for uid {uid}, it answered for uid {}", account.uid)))
+/// A child process that looks a user up. Killed if it is dropped, and by the kernel if usherd dies.
+#[derive(Debug)]
+pub struct Helper {
+    query: Query,
+    child: Child,
+    output: Option<ChildStdout>,
+    answer: Vec<u8>,
+    killed: bool,
+}
+
+impl Helper {
+    /// Starts it. To be called inside a tokio runtime, in the thread that lives as long as the process.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn start(query: &Query) -> io::Result<Self> {
+        // Still this program when its file has been replaced by an upgrade.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg(LOOKUP_ARGUMENT).arg(query.to_argument());
+        Self::running(command, query)
+    }
+
+    fn running(mut command: Command, query: &Query) -> io::Result<Self> {
+        // By the other end of its standard input it knows whether usherd lives.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn()?;
+        let output = child.stdout.take();
+        Ok(Self { query: query.clone(), child, output, answer: Vec::new(), killed: false })
+    }
+
+    /// What it says, once it has said it. May be given up and asked again.
+    ///
+    /// # Errors
+    /// The ways in which there is no answer.
+    pub async fn answer(&mut self) -> Result<Account, LookupError> {
+        while let Some(output) = &mut self.output {
+            let read = output.read_buf(&mut self.answer).await;
+            let read = read.map_err(|error| LookupError::Failed(error.to_string()))?;
+            if read == 0 || self.answer.len() > ANSWER_LIMIT {
+                self.output = None;
+            }
         }
-        _ => Ok(account),
+        let account = understand(&self.answer)?;
+        match self.query {
+            Query::ByUid(uid) if account.uid != uid => {
+                Err(LookupError::Failed(format!("asked for uid {uid}, it answered for uid {}", account.uid)))
+            }
+            _ => Ok(account),
+        }
     }
-}
 
-/// Runs the child to its end and takes what it says.
-async fn ask(mut command: Command) -> io::Result<Vec<u8>> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn()?;
-    let mut answer = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(ANSWER_LIMIT).read_to_end(&mut answer).await?;
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.killed = true;
+        // One that has ended already is as good.
+        let _ = self.child.start_kill();
     }
-    child.wait().await?;
-    Ok(answer)
+
+    /// Whether it has been told to die.
+    pub fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_gone(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Kills it and waits for its end, which does not come while it hangs in the kernel.
+    pub async fn end(&mut self) {
+        self.kill();
+        let _ = self.child.wait().await;
+    }
 }
 
 /// What the child says on its standard output, in JSON.
@@ -95,6 +155,7 @@ async fn ask(mut command: Command) -> io::Result<Vec<u8>> {
 enum Answer {
     User { uid: Uid, gid: u32, name: UserName, home: String, shell: String },
     NoSuchUser,
+    NoHome { message: String },
     Failed { message: String },
 }
 
@@ -102,6 +163,7 @@ pub(crate) fn understand(answer: &[u8]) -> Result<Account, LookupError> {
     match serde_json::from_slice(answer) {
         Ok(Answer::User { uid, gid, name, home, shell }) => Ok(Account { uid, gid, name, home, shell }),
         Ok(Answer::NoSuchUser) => Err(LookupError::NoSuchUser),
+        Ok(Answer::NoHome { message }) => Err(LookupError::NoHome(message)),
         Ok(Answer::Failed { message }) => Err(LookupError::Failed(message)),
         Err(_) if answer.is_empty() => Err(LookupError::Failed("the lookup process died".to_owned())),
         Err(error) => Err(LookupError::Failed(format!("the lookup process talks nonsense: {error}"))),
@@ -110,6 +172,11 @@ pub(crate) fn understand(answer: &[u8]) -> Result<Account, LookupError> {
 
 /// All that the child process does: asks the database and prints the answer.
 pub fn lookup_main(argument: &str) -> ExitCode {
+    // Nobody would ever kill one that hangs after usherd has died. One whose usherd died before this line finds out here.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    if is_orphan() {
+        return ExitCode::FAILURE;
+    }
     let answer = match Query::from_argument(argument) {
         Some(query) => consult(&query),
         None => Answer::Failed { message: "neither uid:NUMBER nor name:NAME".to_owned() },
@@ -123,11 +190,19 @@ pub fn lookup_main(argument: &str) -> ExitCode {
     }
 }
 
+/// Whether nobody holds the other end of standard input.
+fn is_orphan() -> bool {
+    let stdin = io::stdin();
+    let mut polled = [PollFd::new(&stdin, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&at_once)).is_ok() && polled.iter().any(|fd| fd.revents().contains(PollFlags::HUP))
+}
+
 fn consult(query: &Query) -> Answer {
     use nix::unistd::User;
     let found = match query {
         Query::ByUid(uid) => User::from_uid(uid.get().into()),
-        Query::ByName(name) => User::from_name(name.as_str()),
+        Query::ByName { name, .. } => User::from_name(name.as_str()),
     };
     let failed = |message: &str| Answer::Failed { message: message.to_owned() };
     let user = match found {
@@ -140,6 +215,11 @@ fn consult(query: &Query) -> Answer {
     let (Ok(uid), Ok(name)) = (user.uid.as_raw().try_into(), user.name.parse()) else {
         return failed("its uid or name is none that usher accepts");
     };
+    if let Query::ByName { home: true, .. } = query
+        && let Err(message) = home::check(&user.dir, uid)
+    {
+        return Answer::NoHome { message };
+    }
     match (text(user.dir), text(user.shell)) {
         (Some(home), Some(shell)) => Answer::User { uid, gid: user.gid.as_raw(), name, home, shell },
         _ => failed("its home directory or shell is not UTF-8"),
@@ -179,15 +259,18 @@ mod tests {
             panic!("no root")
         };
         assert_eq!((uid, gid, name.as_str(), home.as_str()), (Uid::ROOT, 0, "root", "/root"));
-        let by_name = consult(&Query::ByName("root".parse().unwrap()));
+        let named = |name: &str, home| consult(&Query::ByName { name: name.parse().unwrap(), home });
+        let by_name = named("root", true);
         assert!(matches!(by_name, Answer::User { uid: Uid::ROOT, .. }));
         assert_eq!(consult(&Query::ByUid(3_999_999_999.try_into().unwrap())), Answer::NoSuchUser);
-        assert_eq!(consult(&Query::ByName("no-such-user-here".parse().unwrap())), Answer::NoSuchUser);
+        assert_eq!(named("no-such-user-here", true), Answer::NoSuchUser);
     }
 
     #[test]
     fn queries_survive_the_command_line() {
-        for query in [Query::ByUid(Uid::ROOT), Query::ByName("we ird@x".parse().unwrap())] {
+        let name: UserName = "we ird@x".parse().unwrap();
+        let by_name = |home| Query::ByName { name: name.clone(), home };
+        for query in [Query::ByUid(Uid::ROOT), by_name(false), by_name(true)] {
             assert_eq!(Query::from_argument(&query.to_argument()), Some(query));
         }
         for bad in ["", "uid:", "uid:-1", "name:../x", "root"] {
@@ -195,29 +278,51 @@ mod tests {
         }
     }
 
+    fn ask(query: &Query, script: &str) -> Result<Account, LookupError> {
+        block_on(async { Helper::running(shell(script), query).unwrap().answer().await })
+    }
+
     #[test]
     fn answers_come_back() {
-        let answer = r#"{"answer":"user","uid":1,"gid":2,"name":"a","home":"/h","shell":"/s"}"#;
-        let account = block_on(ask(shell(&format!("echo '{answer}'")))).unwrap();
-        assert_eq!(understand(&account).unwrap().home, "/h");
+        let root = Query::ByUid(Uid::ROOT);
+        let answer = |uid| {
+            format!(r#"echo '{{"answer":"user","uid":{uid},"gid":2,"name":"a","home":"/h","shell":"/s"}}'"#)
+        };
+        assert_eq!(ask(&root, &answer(0)).unwrap().home, "/h");
+        assert!(
+            matches!(ask(&root, &answer(1)), Err(LookupError::Failed(_))),
+            "an answer to another question"
+        );
         assert!(matches!(understand(br#"{"answer":"no-such-user"}"#), Err(LookupError::NoSuchUser)));
+        assert!(matches!(
+            understand(br#"{"answer":"no-home","message":"gone"}"#),
+            Err(LookupError::NoHome(_))
+        ));
     }
 
     #[test]
     fn nonsense_is_a_failure() {
-        let output = block_on(ask(shell("yes"))).unwrap();
-        assert_eq!(output.len() as u64, ANSWER_LIMIT, "no more is taken than any answer has");
-        for answer in [&output[..], b"", br#"{"answer":"user","uid":4294967295}"#, b"\xff"] {
+        assert!(
+            matches!(ask(&Query::ByUid(Uid::ROOT), "yes"), Err(LookupError::Failed(_))),
+            "and has an end"
+        );
+        let long = vec![b' '; ANSWER_LIMIT + 1];
+        for answer in [&long[..], b"", br#"{"answer":"user","uid":4294967295}"#, b"\xff"] {
             assert!(matches!(understand(answer), Err(LookupError::Failed(_))));
         }
     }
 
     #[test]
-    fn a_hung_child_is_killed() {
-        let outcome = block_on(async {
-            tokio::time::timeout(Duration::from_millis(50), ask(shell("exec sleep 1000"))).await
+    fn a_hung_child_is_given_up_asked_again_and_killed() {
+        block_on(async {
+            let mut helper = Helper::running(shell("exec sleep 1000"), &Query::ByUid(Uid::ROOT)).unwrap();
+            for _ in 0..2 {
+                let given_up = tokio::time::timeout(Duration::from_millis(20), helper.answer()).await;
+                assert!(given_up.is_err() && !helper.is_gone() && !helper.is_killed());
+            }
+            helper.end().await;
+            assert!(helper.is_gone() && helper.is_killed());
         });
-        assert!(outcome.is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod clock;
 mod error;
 pub mod exit_watch;
+pub mod home;
 pub mod idle;
 pub mod ipc;
 pub mod limits;

@@ -5,6 +5,7 @@
 
 mod contents;
 mod sharing;
+mod watch;
 
 use std::fmt::Display;
 use std::fs;
@@ -24,6 +25,7 @@ use usher_protocol::ids::Uid;
 
 pub use contents::{REMOVE_CONTENTS_ARGUMENT, remove_contents};
 pub use sharing::share_parent;
+pub use watch::TableWatch;
 
 use super::{Context, Result, SysError};
 use crate::crash;

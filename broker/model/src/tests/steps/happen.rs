@@ -114,6 +114,11 @@ impl World {
                 self.littered |= failures.teardown;
             }
             Step::NameService { down } => self.kernel.name_service_down = down,
+            Step::Homes { missing, waited_for } => {
+                self.homes(missing);
+                self.settings.linger_needs_home = waited_for;
+                self.send(Event::Reloaded(Box::new(self.settings.clone())));
+            }
             Step::Reload(conf) => self.reload(conf),
             Step::SaysReady { user: number, earlier } => {
                 let uid = user(number);
@@ -180,6 +185,7 @@ impl World {
             manager_stop_timeout: no_longer_than(usual.manager_stop_timeout),
             scope_stop_timeout: no_longer_than(usual.scope_stop_timeout),
             cgroups: self.settings.cgroups,
+            linger_needs_home: self.settings.linger_needs_home,
             ..usual
         };
         self.send(Event::Reloaded(Box::new(self.settings.clone())));
@@ -228,6 +234,7 @@ impl World {
         self.failures = Failures::default();
         self.temper = Temper::Good;
         self.kernel.name_service_down = false;
+        self.homes(false);
         (self.dies_after, self.dies_again_after) = (None, None);
         let delay = Some(10 * SECOND);
         self.reload(Conf { delay, kill: false, lists: false, manager: true, few: false, impatient: false });
@@ -235,7 +242,7 @@ impl World {
         // The flags of those who were deleted, too: an administrator clears them by name.
         for account in (0..5).flat_map(|number| [account_of(number, false), account_of(number, true)]) {
             if self.kernel.linger_flags.contains(&account.name)
-                || self.model.lingering.contains(&account.name)
+                || self.model.lingering.contains_key(&account.name)
             {
                 let request = self.request();
                 self.send(Event::SetLinger { request, caller: Uid::ROOT, account, linger: false });

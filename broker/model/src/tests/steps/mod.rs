@@ -81,6 +81,11 @@ pub(super) enum Step {
     NameService {
         down: bool,
     },
+    /// Home directories are there or not, and lingering users wait for them or not.
+    Homes {
+        missing: bool,
+        waited_for: bool,
+    },
     Reload(Conf),
     /// A manager says that it is ready, late, again, or as an earlier run of it.
     SaysReady {

@@ -56,11 +56,12 @@ pub(super) fn lane(soon: &Soon) -> String {
         | Soon::Work(Effect::WriteLinger { account, .. }) => {
             format!("linger {}", account.name)
         }
-        Soon::News(Event::LingerResolved { name, .. }) | Soon::Work(Effect::ResolveLinger { name }) => {
+        Soon::News(Event::LingerResolved { name, .. }) | Soon::Work(Effect::ResolveLinger { name, .. }) => {
             format!("name {name}")
         }
         // A file that could not be written is news of the file's object, and comes before the next of it.
         Soon::News(Event::NotSaved(file)) => format!("file {file:?}"),
+        Soon::News(Event::MountsChanged) => "mounts".to_owned(),
         Soon::Exit(process) => format!("process {process}"),
         other => panic!("{other:?} is not something to wait for"),
     }
@@ -185,6 +186,7 @@ impl World {
             Effect::TearDownUser { .. } | Effect::WriteLinger { .. } | Effect::ResolveLinger { .. } => {
                 self.soon.push_back(Soon::Work(effect));
             }
+            Effect::WatchMounts => self.mounts_watched = true,
             Effect::Reply { request, answer } => {
                 if !matches!(answer, Answer::Opened { continues: true, .. }) {
                     self.unanswered.remove(&request);
@@ -242,7 +244,7 @@ impl World {
                 };
                 Event::UserTornDown { uid, result }
             }
-            Effect::WriteLinger { request, account, linger } => {
+            Effect::WriteLinger { request, account, also, linger } => {
                 let result = if self.failures.linger {
                     Err("cannot write: no space".to_owned())
                 } else {
@@ -250,17 +252,22 @@ impl World {
                         self.kernel.linger_flags.insert(account.name.clone());
                     } else {
                         self.kernel.linger_flags.remove(&account.name);
+                        self.kernel.linger_flags.retain(|name| !also.contains(name));
                     }
                     Ok(())
                 };
-                Event::LingerWritten { request, account, linger, result }
+                Event::LingerWritten { request, account, also, linger, result }
             }
-            Effect::ResolveLinger { name } => {
+            Effect::ResolveLinger { name, home } => {
                 let result = match self.kernel.accounts.get(&name) {
                     _ if self.kernel.name_service_down => {
                         Err(LookupFailure::Unavailable("no answer from the name service".to_owned()))
                     }
                     None => Err(LookupFailure::NoSuchUser),
+                    Some(_) if self.kernel.deleted.contains(&name) => Err(LookupFailure::NoSuchUser),
+                    Some(_) if home && self.kernel.homes_missing => {
+                        Err(LookupFailure::HomeUnavailable("there is none".to_owned()))
+                    }
                     Some(account) => Ok(account.clone()),
                 };
                 Event::LingerResolved { name, result }
@@ -346,7 +353,8 @@ impl World {
             Effect::KillManager { uid, .. } => format!("kill manager {uid}"),
             Effect::TearDownUser { uid, .. } => format!("tear down {uid}"),
             Effect::WriteLinger { account, linger, .. } => format!("write linger {} {linger}", account.uid),
-            Effect::ResolveLinger { name } => format!("resolve {name}"),
+            Effect::ResolveLinger { name, .. } => format!("resolve {name}"),
+            Effect::WatchMounts => "watch mounts".to_owned(),
             Effect::Reply { answer: Answer::Opened { continues: true, .. }, .. } => {
                 "reply registered".to_owned()
             }

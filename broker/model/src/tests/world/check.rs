@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use usher_protocol::ids::{SessionId, Uid, UserName};
 use usher_protocol::session::{ManagerState, SessionState};
 
-use super::{Place, Soon, World, name, other_name};
+use super::{Place, Soon, World, name};
 use crate::effect::{Answer, Effect};
 use crate::event::StateFile;
 use crate::manager::Manager;
@@ -105,7 +105,10 @@ impl World {
             model.touched_sessions.is_empty() && model.touched_users.is_empty() && model.to_answer.is_empty()
         );
         assert!(model.dirty_sessions.is_empty() && model.dirty_users.is_empty() && !model.dirty_seat);
-        assert!(model.unresolved.keys().all(|name| model.lingering.contains(name)));
+        assert!(model.lookups.names().all(|name| model.lingering.contains_key(name)));
+        for (name, _) in model.lingering.iter().filter(|(_, owner)| owner.is_none()) {
+            assert!(model.lookups.contains(name), "nobody looks {name} up");
+        }
         check_sessions(model);
         check_users(model);
         check_timers(model);
@@ -135,6 +138,12 @@ impl World {
         let model = &self.model;
         self.check_files();
         self.check_linger();
+        for name in model.lookups.names() {
+            assert!(
+                model.timers.contains(&Timer::LingerRetry(name.clone())),
+                "{name} is not looked up again"
+            );
+        }
         for (uid, user) in &model.users {
             assert!(
                 !user.tearing_down && user.runtime != Runtime::Creating,
@@ -183,11 +192,11 @@ impl World {
     /// The flags are as they were acknowledged, and whoever has one lingers.
     fn check_linger(&self) {
         let model = &self.model;
-        assert!(self.flags_touched || model.lingering == self.kernel.linger_flags, "linger flags");
-        let has_flag =
-            |name: &UserName| model.lingering.contains(name) && !model.unresolved.contains_key(name);
+        let flags: BTreeSet<_> = model.lingering.keys().cloned().collect();
+        assert!(self.flags_touched || flags == self.kernel.linger_flags, "linger flags");
+        let has_flag = |name: &UserName| flags.contains(name) && !model.lookups.contains(name);
         for (uid, user) in &model.users {
-            let flagged = [name(*uid), other_name(*uid)].iter().any(|name| model.lingering.contains(name));
+            let flagged = model.lingering.values().any(|owner| *owner == Some(*uid));
             assert!(!user.linger || flagged, "{uid} lingers without a flag");
             let lost = has_flag(&user.account.name) && !user.linger && !self.ended.contains(uid);
             assert!(!lost || self.two_names.contains(uid), "{uid} has a flag, but does not linger");
@@ -216,7 +225,7 @@ impl World {
             model.sessions.is_empty() && model.users.is_empty() && model.leaders.is_empty(),
             "{model:#?}"
         );
-        assert!(model.unresolved.is_empty(), "{model:#?}");
+        assert!(model.lookups.names().next().is_none(), "{model:#?}");
         assert_eq!(model.seat_record().sessions, []);
         let kernel = &self.kernel;
         assert!(kernel.session_files.is_empty() && kernel.user_files.is_empty(), "{kernel:#?}");
@@ -291,7 +300,7 @@ fn check_timers(model: &Model) {
             Timer::ScopeKill(id) => model.sessions.get(id).is_some_and(|s| s.told_to_go),
             Timer::ScopeRetry(id) => model.sessions.contains_key(id),
             Timer::SaveRetry => !model.unsaved.is_empty(),
-            Timer::LingerRetry(name) => model.unresolved.contains_key(name),
+            Timer::LingerRetry(name) => model.lookups.contains(name),
         };
         assert!(belongs, "{timer:?} is nobody's");
     }

@@ -52,6 +52,9 @@ pub(crate) struct Kernel {
     pub(crate) linger_flags: BTreeSet<UserName>,
     pub(crate) accounts: BTreeMap<UserName, Account>,
     pub(crate) name_service_down: bool,
+    pub(crate) homes_missing: bool,
+    /// Names that were taken out of the user database.
+    pub(crate) deleted: BTreeSet<UserName>,
     pub(crate) starts: u64,
 }
 

@@ -66,6 +66,7 @@ pub(crate) struct World {
     arriving: BTreeMap<RequestId, LeaderPid>,
     leaders: BTreeMap<SessionId, LeaderPid>,
     watched: BTreeSet<(Uid, SessionId)>,
+    mounts_watched: bool,
     supervised: BTreeMap<Uid, (Generation, LeaderPid)>,
     ids_given: BTreeSet<SessionId>,
     /// Files whose last writing has failed.
@@ -114,6 +115,7 @@ impl World {
             arriving: BTreeMap::new(),
             leaders: BTreeMap::new(),
             watched: BTreeSet::new(),
+            mounts_watched: false,
             supervised: BTreeMap::new(),
             ids_given: BTreeSet::new(),
             unsaved: BTreeSet::new(),
@@ -217,6 +219,19 @@ impl World {
         self.now.realtime += passed;
     }
 
+    /// Home directories come or go, by a mount.
+    pub(crate) fn homes(&mut self, missing: bool) {
+        self.kernel.homes_missing = missing;
+        self.mount();
+    }
+
+    /// Something is mounted.
+    pub(crate) fn mount(&mut self) {
+        if std::mem::take(&mut self.mounts_watched) {
+            self.soon.push_back(Soon::News(Event::MountsChanged));
+        }
+    }
+
     /// The broker dies, and another one is started.
     pub(crate) fn crash(&mut self) {
         self.crashes += 1;
@@ -225,6 +240,7 @@ impl World {
         self.arriving.clear();
         self.leaders.clear();
         self.watched.clear();
+        self.mounts_watched = false;
         self.supervised.clear();
         let under_way = std::mem::take(&mut self.soon);
         for (n, soon) in under_way.into_iter().enumerate() {
