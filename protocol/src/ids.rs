@@ -161,8 +161,10 @@ impl fmt::Display for Uid {
     }
 }
 
-/// A user's name as it may stand in a file name, a log line and a state file: not empty, at most 255 bytes, no
-/// slash, no control character, no `:`, not `.` or `..`, and not a number that could be taken for a uid.
+/// A user's name as it may stand in a file name, a log line, a state file and a command line: 1 to 255 bytes, no slash, no
+/// control character, no `:`, not `.` or `..`, no white space at the ends, no dash at the beginning, and not a number that
+/// could be taken for a uid. That is what systemd takes from user databases ("relaxed" in its USER_NAMES document), and
+/// more than useradd(8) makes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserName(Box<str>);
@@ -187,6 +189,9 @@ impl FromStr for UserName {
         }
         if text.chars().any(|c| c.is_control() || matches!(c, '/' | ':')) {
             return bad("no slash, colon or control character");
+        }
+        if text.trim() != text || text.starts_with('-') {
+            return bad("no white space at the ends, no dash at the beginning");
         }
         if text.starts_with(|c: char| c.is_ascii_digit()) && looks_like_a_number(text) {
             return bad("a number would be taken for a uid");
@@ -366,10 +371,28 @@ mod tests {
 
     #[test]
     fn user_names_are_safe_as_file_names() {
-        for good in ["alice", "we.ird-u", "Alice.Liddell", "alice@example.org", "7zip", "0xdefg", "_u$"] {
+        for good in
+            ["alice", "we.ird-u", "Alice.Liddell", "alice@example.org", "7zip", "0xdefg", "_u$", "a b"]
+        {
             assert!(good.parse::<UserName>().is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "a/b", "0", "1000", "0x10", "a\nb", "a:b", &"x".repeat(256)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "0",
+            "1000",
+            "0x10",
+            "a\nb",
+            "a:b",
+            "-",
+            "-x",
+            " ",
+            " a",
+            "a\u{a0}",
+            &"x".repeat(256),
+        ] {
             assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
         }
     }
