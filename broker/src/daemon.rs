@@ -17,7 +17,7 @@ use crate::lookups::Lookups;
 use crate::manager::Managers;
 use crate::run::Run;
 use crate::scopes::Scopes;
-use crate::socket::{self, Guests, Headroom, Lock, Service};
+use crate::socket::{self, Guests, Headroom, Lock, Service, Tokens};
 use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
@@ -131,7 +131,8 @@ async fn start(lock: &Lock) -> Result<()> {
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);
-    let service = Service { broker, guests, headroom, lookups, cgroups, runtime_limits };
+    let tokens = Tokens::load()?;
+    let service = Service { broker, guests, headroom, lookups, tokens, cgroups, runtime_limits };
     let lock_held = lock;
     let ready = move || match socket::bind(lock_held) {
         Ok(listener) => {

@@ -9,7 +9,7 @@ use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 use crate::crash;
 use crate::sys::cgroup::{CgroupRoot, populated};
 use crate::sys::scope_watch::ScopeWatch;
-use crate::sys::{Readiness, Result, SysError};
+use crate::sys::{Readiness, Result, SysError, pidfd};
 
 /// For so long after a process was moved the kernel moves another one at once (see [`Scopes::create_at_once`]). It depends on the
 /// kernel's tick and load; to be wrong costs a wait here or a thread's start, no more.
@@ -76,7 +76,7 @@ impl Scopes {
         self.last_move = Some(Instant::now());
     }
 
-    /// Puts the leader back where it came from, if it is to go, and removes the cgroup if nobody is left.
+    /// Puts those who are to go where the leader came from, and removes the cgroup if nobody is left.
     pub(crate) fn reap(
         &mut self,
         uid: Uid,
@@ -84,15 +84,15 @@ impl Scopes {
         move_out: Option<&MoveOut>,
     ) -> Result<Reaped> {
         let Some(root) = &self.root else { return Ok(Reaped::Gone) };
-        if let Some(MoveOut { leader, origin }) = move_out
-            && root.session_of_pid(leader.pid).as_ref() == Some(session)
-        {
-            if let Err(error) = root.move_pid(leader.pid, origin.as_deref().unwrap_or("/")) {
-                tracing::debug!(%uid, %session, %error, "the leader stays in its session's cgroup");
+        if let Some(MoveOut { processes, origin }) = move_out {
+            for process in processes.iter().filter(|process| is_in(root, **process, session)) {
+                if let Err(error) = root.move_pid(process.pid, origin.as_deref().unwrap_or("/")) {
+                    tracing::debug!(%uid, %session, %process, %error, "it stays in the session's cgroup");
+                }
+                crash::point(crash::LEADER_MOVED_BACK);
+                // Only a move makes the next one quick; to remove a directory does not.
+                self.last_move = Some(Instant::now());
             }
-            crash::point(crash::LEADER_MOVED_BACK);
-            // Only a move makes the next one quick; to remove a directory does not.
-            self.last_move = Some(Instant::now());
         }
         let reaped = root.reap_scope(uid, session)?;
         if reaped == Reaped::Gone {
@@ -190,4 +190,10 @@ impl Scopes {
             Err(error) => tracing::warn!(%uid, "{error}"),
         }
     }
+}
+
+/// Whether exactly this process, and not one that has its number by now, is in a session.
+fn is_in(root: &CgroupRoot, process: LeaderPid, session: &SessionId) -> bool {
+    root.session_of_pid(process.pid).as_ref() == Some(session)
+        && pidfd::leader_of(process.pid).is_ok_and(|now| now == process)
 }

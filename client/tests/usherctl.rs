@@ -39,7 +39,7 @@ fn small_world(call: &Call) -> Answer {
             "user_stop_delay_usec": 10_000_000, "remove_ipc": true, "runtime_directory_size": 4096,
             "runtime_directory_inodes_max": 1, "sessions_max": 8192, "n_current_sessions": 1,
         }})),
-        Call::TerminateSession(arg) | Call::CloseSession(arg) if arg.session.as_str() != "c4" => {
+        Call::TerminateSession(arg) if arg.session.as_str() != "c4" => {
             Answer::Refuse(Refusal::NoSuchSession { session: arg.session.to_string() })
         }
         Call::KillSession(request) if request.session.as_str() == "c5" => {

@@ -1,6 +1,7 @@
 //! The conversation with usherd, in phases, each within its budget.
 
 use std::fmt;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,11 @@ use rustix::io::Errno;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use usher_protocol::SOCKET_PATH;
 use usher_protocol::blocking::{CallError, Connection};
-use usher_protocol::ids::SessionId;
 use usher_protocol::messages::{
-    Call, Nothing, OpenPhase, OpenSessionReply, Refusal, SessionArg, SessionRequest,
+    Call, CloseRequest, Nothing, OpenPhase, OpenSessionReply, Refusal, SessionRequest,
 };
+
+use crate::pam::OwnSession;
 
 /// The longest reply worth reading: one session, and one line of notice.
 const REPLY_LIMIT: usize = 64 * 1024;
@@ -138,19 +140,31 @@ impl Broker {
         mut request: SessionRequest,
         deadline: Instant,
     ) -> Result<(Connection, OpenSessionReply, bool), Trouble> {
+        self.through_a_restart(deadline, Phase::Registering, |again| {
+            // The answer may have been lost, not the request: usherd is to look for the session first.
+            request.retry = again;
+            self.try_to_register(&Call::OpenSession(Box::new(request.clone())), deadline)
+        })
+    }
+
+    /// Tries once, and again if the broker dies in the middle of it, in that phase, for as long as it may take to come back.
+    /// The attempt is told whether it is a second one.
+    fn through_a_restart<T>(
+        &self,
+        deadline: Instant,
+        middle: Phase,
+        mut attempt: impl FnMut(bool) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
         let mut lost: Option<(Instant, Trouble)> = None;
         loop {
-            // The answer may have been lost, not the request: usherd is to look for the session first.
-            request.retry = lost.is_some();
-            let call = Call::OpenSession(Box::new(request.clone()));
-            let trouble = match self.try_to_register(&call, deadline) {
-                Ok(registered) => return Ok(registered),
+            let trouble = match attempt(lost.is_some()) {
+                Ok(done) => return Ok(done),
                 Err(trouble) => trouble,
             };
             let now = Instant::now();
             let give_up = lost.as_ref().map_or(now + self.comeback, |(until, _)| *until).min(deadline);
             let restarting = match (&trouble.cause, trouble.phase) {
-                (CallError::Lost(_), Phase::Registering) => true,
+                (CallError::Lost(_), phase) => phase == middle,
                 (CallError::Absent(error), _) => lost.is_some() && is_gone(error),
                 _ => false,
             };
@@ -173,9 +187,8 @@ impl Broker {
     ) -> Result<(Connection, OpenSessionReply, bool), Trouble> {
         let failed = |phase| move |cause| Trouble { phase, cause };
         let mut connection = self.connect(deadline).map_err(failed(Phase::Connecting))?;
-        // Without it (a kernel before 5.3, a full descriptor table) usherd goes by the socket's credentials.
-        let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).ok();
-        let fd = pidfd.as_ref().map(std::os::fd::AsFd::as_fd);
+        let pidfd = own_pidfd();
+        let fd = pidfd.as_ref().map(AsFd::as_fd);
         connection
             .send(call, true, fd, deadline)
             .and_then(|()| connection.receive(deadline))
@@ -184,21 +197,34 @@ impl Broker {
             .map_err(failed(Phase::Registering))
     }
 
-    /// Says that a session's user has logged out.
-    pub(crate) fn close_session(&self, session: SessionId) -> Result<(), Trouble> {
+    /// Says that a session's user has logged out. To say so twice does no harm, so a broker that dies in the middle is asked
+    /// again when it has come back: the process that closes may live on, and the session is not to.
+    pub(crate) fn close_session(&self, session: &OwnSession) -> Result<(), Trouble> {
         let deadline = Instant::now() + self.closing;
-        let call = Call::CloseSession(SessionArg { session });
-        let mut connection =
-            self.connect(deadline).map_err(|cause| Trouble { phase: Phase::Connecting, cause })?;
-        match connection.call(&call, deadline) {
-            Ok(Nothing {}) | Err(CallError::Refused(Refusal::NoSuchSession { .. })) => Ok(()),
-            Err(cause) => Err(Trouble { phase: Phase::Closing, cause }),
+        let request = CloseRequest { session: session.id.clone(), token: session.token.clone() };
+        let call = Call::CloseSession(request);
+        self.through_a_restart(deadline, Phase::Closing, |_| self.try_to_close(&call, deadline))
+    }
+
+    fn try_to_close(&self, call: &Call, deadline: Instant) -> Result<(), Trouble> {
+        let failed = |phase| move |cause| Trouble { phase, cause };
+        let mut connection = self.connect(deadline).map_err(failed(Phase::Connecting))?;
+        let pidfd = own_pidfd();
+        let fd = pidfd.as_ref().map(AsFd::as_fd);
+        match connection.send(call, false, fd, deadline).and_then(|()| connection.receive(deadline)) {
+            Ok((Nothing {}, _)) | Err(CallError::Refused(Refusal::NoSuchSession { .. })) => Ok(()),
+            Err(cause) => Err(failed(Phase::Closing)(cause)),
         }
     }
 
     fn connect(&self, deadline: Instant) -> Result<Connection, CallError> {
         connect_to(&self.socket, deadline)
     }
+}
+
+/// Without it (a kernel before 5.3, a full descriptor table) usherd goes by the socket's credentials.
+fn own_pidfd() -> Option<OwnedFd> {
+    pidfd_open(getpid(), PidfdFlags::empty()).ok()
 }
 
 fn connect_to(socket: &Path, deadline: Instant) -> Result<Connection, CallError> {

@@ -12,14 +12,13 @@ use std::sync::Once;
 
 use pam_sys::raw;
 use pam_sys::types::{PamHandle, PamItemType};
-use usher_protocol::ids::SessionId;
 
 use crate::broker::Broker;
-use crate::pam::{Account, Code, Item, Pam, Severity};
+use crate::pam::{Account, Code, Item, OwnSession, Pam, Severity};
 use crate::{close, open};
 
-/// The name of our PAM data: the session that the handle has opened, as a C string.
-const SESSION_DATA: &CStr = c"usher.session";
+/// The name of our PAM data: the session that the handle has opened, a boxed [`OwnSession`].
+const SESSION_DATA: &CStr = c"usher.own-session";
 
 unsafe extern "C" {
     /// pam_syslog(3), Linux-PAM's libpam.
@@ -173,29 +172,27 @@ impl Pam for Handle {
         succeeded(unsafe { raw::pam_putenv(self.0, text.as_ptr()) })
     }
 
-    fn session(&self) -> Option<SessionId> {
+    fn session(&self) -> Option<OwnSession> {
         let mut data = ptr::null();
         // SAFETY: the handle is live; pam_get_data(3) writes one pointer.
         let code = unsafe { raw::pam_get_data(self.0, SESSION_DATA.as_ptr(), &raw mut data) };
         if code != 0 {
             return None;
         }
-        // SAFETY: data of that name is a C string of `set_session`'s, or null; copied here.
-        unsafe { copy(data.cast()) }?.to_str().ok()?.parse().ok()
+        // SAFETY: data of that name is a box of `set_session`'s, or null, and libpam frees none while a hook runs that has
+        // not asked for it; copied here.
+        unsafe { data.cast::<OwnSession>().as_ref() }.cloned()
     }
 
-    fn set_session(&mut self, session: Option<&SessionId>) -> Result<(), Code> {
-        let data = match session {
-            Some(id) => CString::new(id.as_str()).map_err(|_| Code::SERVICE_ERR)?.into_raw(),
-            None => ptr::null_mut(),
-        };
-        // SAFETY: the handle is live. libpam owns `data` from here on and gives it to `free_session` once: when it is
+    fn set_session(&mut self, session: Option<OwnSession>) -> Result<(), Code> {
+        let data = session.map_or(ptr::null_mut(), |session| Box::into_raw(Box::new(session)));
+        // SAFETY: the handle is live. libpam owns `data` from here on and gives it to `end_session` once: when it is
         // replaced, or at pam_end.
         let code =
-            unsafe { raw::pam_set_data(self.0, SESSION_DATA.as_ptr(), data.cast(), Some(free_session)) };
+            unsafe { raw::pam_set_data(self.0, SESSION_DATA.as_ptr(), data.cast(), Some(end_session)) };
         if code != 0 {
             // pam_set_data(3): on failure nothing was stored.
-            free_session(self.0, data.cast(), 0);
+            end_session(self.0, data.cast(), Code::SUCCESS.0);
         }
         succeeded(code)
     }
@@ -212,12 +209,16 @@ impl Pam for Handle {
     }
 }
 
-/// Frees a session's id. Also right in a forked copy of the process, and with PAM_DATA_SILENT: it is memory, nothing
-/// else.
-extern "C" fn free_session(_handle: *mut PamHandle, data: *mut c_void, _status: c_int) {
-    if !data.is_null() {
-        // SAFETY: only `set_session` stores data under our name, from `CString::into_raw`, and libpam calls this once.
-        drop(unsafe { CString::from_raw(data.cast()) });
+/// Frees what is known of a session, and closes it if the login was given up without. In a forked copy of the process, and
+/// with PAM_DATA_SILENT, it is memory and nothing else.
+extern "C" fn end_session(handle: *mut PamHandle, data: *mut c_void, status: c_int) {
+    if data.is_null() {
+        return;
+    }
+    // SAFETY: only `set_session` stores data under our name, from `Box::into_raw`, and libpam calls this once.
+    let session = unsafe { Box::from_raw(data.cast::<OwnSession>()) };
+    if close::is_given_up(&session, status) {
+        guarded(handle, |pam| close::give_up(pam, &session, &Broker::default()));
     }
 }
 

@@ -8,14 +8,13 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 
-use usher_protocol::ids::SessionId;
 use usher_protocol::messages::Call;
 use usher_protocol::wire::{MAX_REQUEST, Request, encode_request};
 
 use crate::arguments::Arguments;
 use crate::inputs::Inputs;
 use crate::open::request;
-use crate::pam::{Account, Code, Item, Pam, Severity};
+use crate::pam::{Account, Code, Item, OwnSession, Pam, Severity};
 
 /// The longest line for the system log, in bytes.
 const MAX_LINE: usize = 2048;
@@ -76,11 +75,11 @@ impl Pam for Hostile<'_> {
         Ok(())
     }
 
-    fn session(&self) -> Option<SessionId> {
+    fn session(&self) -> Option<OwnSession> {
         None
     }
 
-    fn set_session(&mut self, _: Option<&SessionId>) -> Result<(), Code> {
+    fn set_session(&mut self, _: Option<OwnSession>) -> Result<(), Code> {
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::broker::{Broker, Opened, Trouble};
 use crate::derive::{Derived, derive};
 use crate::display;
 use crate::inputs::Inputs;
-use crate::pam::{Account, Code, Pam, Severity};
+use crate::pam::{Account, Code, OwnSession, Pam, Severity};
 use crate::runtime_dir;
 use crate::text::{plain, printable};
 
@@ -116,7 +116,8 @@ fn home(pam: &impl Pam, account: &Account) -> String {
 
 /// Remembers the session and sets the variables, in the order of contract/pam.md section 5.
 fn tell_the_login(pam: &mut impl Pam, request: &SessionRequest, opened: &Opened) -> Result<(), Code> {
-    let OpenSessionReply { session: Some(session), runtime_path, seat, vtnr, notice, .. } = &opened.reply
+    let OpenSessionReply { session: Some(session), token, runtime_path, seat, vtnr, notice, .. } =
+        &opened.reply
     else {
         return Ok(());
     };
@@ -131,7 +132,8 @@ fn tell_the_login(pam: &mut impl Pam, request: &SessionRequest, opened: &Opened)
         pam.log(Severity::Warning, &printable(&format!("usherd, session {session}: {notice}"), 600));
     }
     // First: whatever fails from here on, close finds the session.
-    pam.set_session(Some(session)).inspect_err(|code| report(pam, "pam_set_data", *code))?;
+    let own = OwnSession { id: session.clone(), token: token.clone(), opener: std::process::id() };
+    pam.set_session(Some(own)).inspect_err(|code| report(pam, "pam_set_data", *code))?;
 
     let mut variables = vec![("XDG_SESSION_ID", session.to_string())];
     if let Some(path) = runtime_path {

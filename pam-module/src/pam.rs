@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_int};
 
 use usher_protocol::ids::SessionId;
+use usher_protocol::messages::CloseToken;
 
 /// A PAM return code (`_pam_types.h`, "The Linux-PAM return values").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,16 @@ pub(crate) struct Account {
     pub(crate) shell: Vec<u8>,
 }
 
+/// What a handle remembers of the session that it has opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnSession {
+    pub(crate) id: SessionId,
+    /// Closes it from any process, as any user; an older usherd gives none.
+    pub(crate) token: Option<CloseToken>,
+    /// The process that has opened it. A fork copies the handle, but not what it stands for.
+    pub(crate) opener: u32,
+}
+
 /// One login's PAM handle and process.
 pub(crate) trait Pam {
     /// Whose login it is, pam_get_user(3).
@@ -67,10 +78,10 @@ pub(crate) trait Pam {
 
     /// The session that *this handle* has opened. Kept in PAM data, which only modules can write: an environment
     /// variable could name somebody else's session.
-    fn session(&self) -> Option<SessionId>;
+    fn session(&self) -> Option<OwnSession>;
 
     /// Remembers the session, or forgets it.
-    fn set_session(&mut self, session: Option<&SessionId>) -> Result<(), Code>;
+    fn set_session(&mut self, session: Option<OwnSession>) -> Result<(), Code>;
 
     /// Writes a line to the system log.
     fn log(&self, severity: Severity, line: &str);

@@ -3,7 +3,7 @@
 use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
 use usher_protocol::messages::{OpenSessionReply, Refusal};
 
-use crate::event::{Account, Generation, RequestId};
+use crate::event::{Account, Generation, Now, RequestId};
 use crate::record::{RuntimeKind, SeatRecord, SessionRecord, UserRecord};
 
 /// What is to be done, in this order.
@@ -46,8 +46,8 @@ pub enum Effect {
         uid: Uid,
         /// The session.
         session: SessionId,
-        /// The leader has logged the user out but lives on: put it back to where it came from first, unless it has gone
-        /// elsewhere by itself. It may be in another session by now.
+        /// The processes that have logged the user out but live on: put them back to where the leader came from first, those
+        /// that are still in the cgroup. One may be in another session by now.
         move_out: Option<MoveOut>,
     },
     /// Send `ScopeEmptied` as soon as the session's cgroup has no process; now, if it has none already.
@@ -187,12 +187,12 @@ pub enum Effect {
     Announce(News),
 }
 
-/// Where a leader goes back to.
+/// Who leaves a session's cgroup, and for where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveOut {
-    /// The leader.
-    pub leader: LeaderPid,
-    /// The cgroup it came from.
+    /// The leader, if it lives, and others that have closed the session. At least one.
+    pub processes: Vec<LeaderPid>,
+    /// The cgroup that the leader came from.
     pub origin: Option<String>,
 }
 
@@ -203,6 +203,8 @@ pub enum Answer {
     Opened {
         /// What the peer is told.
         reply: Box<OpenSessionReply>,
+        /// When the session was opened, which with its id makes it unlike any other; nothing when none was.
+        since: Option<Now>,
         /// Whether another answer follows.
         continues: bool,
     },

@@ -4,6 +4,7 @@ use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName, VtNr};
 use usher_protocol::messages::SessionRequest;
 use usher_protocol::session::KillWhom;
 
+use crate::policy::Authority;
 use crate::record::RuntimeKind;
 use crate::settings::Settings;
 
@@ -91,10 +92,13 @@ pub enum Event {
     Close {
         /// Where the answer goes.
         request: RequestId,
-        /// Who asks.
-        caller: Uid,
+        /// By what right.
+        authority: Authority,
         /// The session.
         session: SessionId,
+        /// The peer itself, where the edge knows it: a process of the PAM application, which the session is not to keep,
+        /// nor to be kept by.
+        closer: Option<LeaderPid>,
     },
     /// Set or clear a user's linger flag.
     SetLinger {

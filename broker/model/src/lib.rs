@@ -13,8 +13,9 @@
 //!
 //! A session may go (`Session::may_gc`) when it is closing, its leader is gone or has handed it back, and its cgroup
 //! is gone. The cgroup goes when no process is left in it; until then the session stays `closing` and pins its user,
-//! as logind's does. A leader that logs the user out but lives on is put back into the cgroup it came from. One of a class
-//! that keeps nobody (a manager's) is removed with its user, whatever its phase.
+//! as logind's does. A leader that logs the user out but lives on is put back into the cgroup it came from, and
+//! so is another process of the PAM application that has closed the session, with root's right or by the token. A session
+//! of a class that keeps nobody (a manager's) is removed with its user, whatever its phase.
 //!
 //! | cgroup | means | ends with |
 //! |---|---|---|
@@ -123,6 +124,6 @@ mod view;
 pub use effect::{Answer, Effect, MoveOut, News, Severity};
 pub use event::{Account, Event, Generation, LookupFailure, Now, Open, Reaped, RequestId, StateFile};
 pub use model::Model;
-pub use policy::{Action, check as check_access};
+pub use policy::{Action, Authority, check as check_access};
 pub use restore::{Found, FoundSession, FoundUser};
 pub use settings::{SECOND, Settings};

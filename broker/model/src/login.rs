@@ -86,6 +86,8 @@ impl Model {
             origin,
             leader: Some(leader),
             released: false,
+            leaving: Vec::new(),
+            someone_leaves: false,
             phase: Phase::Queued,
             scope: Scope::None,
             reap_failures: 0,
@@ -166,7 +168,10 @@ impl Model {
         }
         if waiting.more {
             let reply = self.login_reply(session, OpenPhase::Registered);
-            out.reply(waiting.request, Answer::Opened { reply: Box::new(reply), continues: true });
+            out.reply(
+                waiting.request,
+                Answer::Opened { reply: Box::new(reply), since: Some(session.since), continues: true },
+            );
         }
         self.timers.set(Timer::ReadyWait(id.clone()), now, self.settings.manager_ready_wait);
     }
@@ -177,7 +182,8 @@ impl Model {
         self.timers.clear(&Timer::ReadyWait(id.clone()));
         let Some(session) = self.sessions.get(id) else { return };
         let reply = self.login_reply(session, OpenPhase::Settled);
-        out.reply(waiting.request, Answer::Opened { reply: Box::new(reply), continues: false });
+        let answer = Answer::Opened { reply: Box::new(reply), since: Some(session.since), continues: false };
+        out.reply(waiting.request, answer);
     }
 
     /// The last answer of a login whose session is over already.
@@ -208,6 +214,8 @@ impl Model {
         OpenSessionReply {
             phase,
             session: Some(session.id.clone()),
+            // The edge's business: the model knows no secrets.
+            token: None,
             existing: false,
             runtime_path: user.filter(|u| u.has_runtime_dir()).map(|u| u.account.uid.runtime_path()),
             seat: session.seat.clone(),
@@ -237,6 +245,7 @@ fn existing() -> Answer {
     let reply = OpenSessionReply {
         phase: OpenPhase::Settled,
         session: None,
+        token: None,
         existing: true,
         runtime_path: None,
         seat: None,
@@ -245,5 +254,5 @@ fn existing() -> Answer {
         manager: ManagerState::None,
         notice: String::new(),
     };
-    Answer::Opened { reply: Box::new(reply), continues: false }
+    Answer::Opened { reply: Box::new(reply), since: None, continues: false }
 }

@@ -9,6 +9,7 @@ use usher_protocol::session::KillWhom;
 use crate::effect::{Effect, MoveOut, Severity};
 use crate::event::{Now, Reaped};
 use crate::model::{Model, Out};
+use crate::policy::Authority;
 use crate::session::{Phase, Scope};
 use crate::settings::SECOND;
 use crate::timer::Timer;
@@ -36,10 +37,23 @@ pub(crate) enum Why {
 }
 
 impl Model {
-    /// A logout. A second one, or one after the leader's end, changes nothing.
-    pub(crate) fn close(&mut self, now: Now, id: &SessionId, out: &mut Out) {
-        if self.sessions.get(id).is_some_and(|s| !s.released && s.leader.is_some()) {
+    /// A logout. A second one, or one after the leader's end, changes nothing but that another process may leave.
+    pub(crate) fn close(
+        &mut self,
+        now: Now,
+        id: &SessionId,
+        authority: Authority,
+        closer: Option<LeaderPid>,
+        out: &mut Out,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if let Some(closer) = closer.filter(|_| authority.frees_the_closer()) {
+            session.lets_go(closer);
+        }
+        if !session.released && session.leader.is_some() {
             self.close_session(now, id, Why::LoggedOut, out);
+        } else if session.someone_leaves {
+            self.scope_emptied(id);
         }
     }
 
@@ -124,7 +138,10 @@ impl Model {
         }
         if session.has_ended() && session.scope == Scope::Live {
             session.scope = Scope::Reaping;
-            let move_out = session.leader.map(|leader| MoveOut { leader, origin: session.origin.clone() });
+            session.someone_leaves = false;
+            let processes: Vec<_> = session.leader.iter().chain(&session.leaving).copied().collect();
+            let origin = session.origin.clone();
+            let move_out = (!processes.is_empty()).then_some(MoveOut { processes, origin });
             out.act(Effect::ReapScope { uid: session.params.uid, session: id.clone(), move_out });
         }
     }
@@ -138,6 +155,11 @@ impl Model {
         out: &mut Out,
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.someone_leaves && result == Ok(Reaped::Busy) {
+            // It may have been the only one.
+            session.scope = Scope::Live;
+            return self.touch_session(id);
+        }
         let (uid, told) = (session.params.uid, session.told_to_go);
         let kills = self.settings.kills_processes_of(&session.params.user);
         if result != Ok(Reaped::Gone) {

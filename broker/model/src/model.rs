@@ -99,12 +99,12 @@ impl Model {
     fn route(&mut self, now: Now, event: Event, out: &mut Out) {
         match event {
             Event::Open(open) => self.open(now, *open, out),
-            Event::Close { request, caller, session } => {
-                let close = |model: &mut Self, out: &mut Out| {
-                    model.close(now, &session, out);
-                    Ok(())
-                };
-                self.on_session(request, caller, Action::Close, &session, out, close);
+            Event::Close { request, authority, session, closer } => {
+                let owner = self.sessions.get(&session).map(Session::uid);
+                let allowed = owner.ok_or_else(|| Refusal::NoSuchSession { session: session.to_string() });
+                let allowed = allowed.and_then(|owner| authority.check(owner));
+                let result = allowed.map(|()| self.close(now, &session, authority, closer, out));
+                out.answer(request, result);
             }
             Event::SetLinger { request, caller, account, linger } => {
                 self.set_linger(request, caller, account, linger, out);

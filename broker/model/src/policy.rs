@@ -19,6 +19,34 @@ pub enum Action {
     Kill,
 }
 
+/// By what right somebody closes a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// Who asks, from SO_PEERCRED.
+    Caller(Uid),
+    /// The token that the login was given: the PAM application, as whomever it runs by now.
+    Token,
+}
+
+impl Authority {
+    /// Whether this is enough to close a session of `owner`.
+    ///
+    /// # Errors
+    /// [`Refusal::AccessDenied`], the same one whatever was shown.
+    pub fn check(self, owner: Uid) -> Result<(), Refusal> {
+        match self {
+            Self::Caller(caller) => check(caller, Action::Close, owner),
+            Self::Token => Ok(()),
+        }
+    }
+
+    /// Whether the process that closes may leave the session's cgroup: not by its user's right alone, or everybody would
+    /// get his processes past KillUserProcesses.
+    pub fn frees_the_closer(self) -> bool {
+        matches!(self, Self::Token | Self::Caller(Uid::ROOT))
+    }
+}
+
 /// Whether `caller` may do `action` to something that belongs to `owner`.
 ///
 /// # Errors
@@ -57,5 +85,9 @@ mod tests {
             assert_eq!([root, owner, other].map(|c| may(c, action)), [true, true, false], "{action:?}");
         }
         assert_eq!([root, owner, other].map(|c| may(c, Action::Open)), [true, false, false]);
+        let by = [root, owner, other].map(Authority::Caller);
+        assert_eq!(by.map(|authority| authority.check(owner).is_ok()), [true, true, false]);
+        assert_eq!(by.map(Authority::frees_the_closer), [true, false, false]);
+        assert!(Authority::Token.check(owner).is_ok() && Authority::Token.frees_the_closer());
     }
 }

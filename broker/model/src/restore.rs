@@ -158,6 +158,8 @@ impl Model {
             origin: record.origin,
             leader,
             released: record.released,
+            leaving: Vec::new(),
+            someone_leaves: false,
             phase,
             scope,
             reap_failures: 0,

@@ -9,6 +9,9 @@ use crate::event::{Now, RequestId};
 use crate::model::Model;
 use crate::record::SessionRecord;
 
+/// More processes of one PAM application than ever close the same session.
+const LEAVING_MAX: usize = 16;
+
 /// A session. The table of its phases is in the crate's documentation.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -26,6 +29,10 @@ pub(crate) struct Session {
     pub(crate) leader: Option<LeaderPid>,
     /// The PAM application has closed the session; the leader counts no more.
     pub(crate) released: bool,
+    /// Processes besides the leader that have closed it and may leave its cgroup. A restart forgets them.
+    pub(crate) leaving: Vec<LeaderPid>,
+    /// One of them has come since the cgroup was last reaped.
+    pub(crate) someone_leaves: bool,
     pub(crate) phase: Phase,
     pub(crate) scope: Scope,
     /// How often removing the cgroup has failed.
@@ -81,6 +88,19 @@ impl Session {
     /// Whether only what it has left in its cgroup keeps it.
     pub(crate) fn has_ended(&self) -> bool {
         self.is_closing() && (self.leader.is_none() || self.released)
+    }
+
+    /// A process other than the leader has closed it and may leave.
+    pub(crate) fn lets_go(&mut self, process: LeaderPid) {
+        if self.leader == Some(process) || self.leaving.contains(&process) {
+            return;
+        }
+        if self.leaving.len() >= LEAVING_MAX {
+            // It has had its chance.
+            self.leaving.remove(0);
+        }
+        self.leaving.push(process);
+        self.someone_leaves = true;
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -3,7 +3,7 @@
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 use usher_protocol::messages::{ManagerView, SessionView, UserView};
 
-use crate::event::Generation;
+use crate::event::{Generation, Now};
 use crate::model::Model;
 use crate::session::Session;
 use crate::user::User;
@@ -24,6 +24,11 @@ impl Model {
     /// Whether a session is known.
     pub fn knows_session(&self, id: &SessionId) -> bool {
         self.sessions.contains_key(id)
+    }
+
+    /// When a session was opened.
+    pub fn opened_at(&self, id: &SessionId) -> Option<Now> {
+        self.sessions.get(id).map(|session| session.since)
     }
 
     /// The session that a process leads.

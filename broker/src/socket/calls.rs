@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use serde::Serialize;
-use usher_model::{Account, Action, Answer, Event, Model, Open, check_access};
+use usher_model::{Account, Action, Answer, Authority, Event, Model, Open, check_access};
 use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::interface;
 use usher_protocol::messages::{
@@ -13,9 +13,9 @@ use usher_protocol::messages::{
     ServiceInfo, SessionList, SessionReply, SessionRequest, SessionSelector, UserList, UserReply,
 };
 
-use super::Service;
 use super::connection::Replies;
 use super::peer::{Leader, Peer};
+use super::{Service, closing};
 use crate::inbox::{Broker, shutting_down};
 use crate::sys::accounts::LookupError;
 use crate::sys::{cgroup, idle, pidfd};
@@ -37,10 +37,7 @@ pub(crate) async fn answer(
     let caller = peer.uid;
     match call {
         Call::OpenSession(request) => open(*request, peer, passed, service, replies).await,
-        Call::CloseSession(arg) => {
-            let make = move |request| Event::Close { request, caller, session: arg.session };
-            forward(broker, replies, make).await
-        }
+        Call::CloseSession(request) => closing::close(request, peer, passed, service, replies).await,
         Call::TerminateSession(arg) => {
             let make = move |request| Event::TerminateSession { request, caller, session: arg.session };
             forward(broker, replies, make).await
@@ -149,7 +146,9 @@ async fn open(
     let mut told = false;
     loop {
         match answers.recv().await {
-            Some(Answer::Opened { reply, continues }) => {
+            Some(Answer::Opened { mut reply, since, continues }) => {
+                reply.token =
+                    reply.session.as_ref().zip(since).map(|(id, since)| service.tokens.of(id, since));
                 let session = reply.session.clone();
                 if let Err(error) = replies.reply(&reply, continues).await {
                     let unknown = !told || replies.peer_has_read_nothing();
@@ -173,11 +172,13 @@ async fn open(
 
 /// Closes a session that its login does not know of, so that nobody else would before its leader's end.
 pub(super) async fn take_back(session: SessionId, caller: Uid, broker: &Broker) {
-    broker.request(None, move |request| Event::Close { request, caller, session }).await;
+    let authority = Authority::Caller(caller);
+    let close = move |request| Event::Close { request, authority, session, closer: None };
+    broker.request(None, close).await;
 }
 
 /// A request with one plain answer.
-async fn forward(
+pub(super) async fn forward(
     broker: &Broker,
     replies: &mut Replies<'_>,
     make: impl FnOnce(usher_model::RequestId) -> Event + Send + 'static,

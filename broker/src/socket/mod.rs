@@ -2,11 +2,13 @@
 //! become events and questions for the model.
 
 mod calls;
+mod closing;
 mod connection;
 mod guests;
 mod headroom;
 mod listener;
 mod peer;
+mod token;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ pub(crate) use guests::Guests;
 pub(crate) use headroom::Headroom;
 pub(crate) use listener::{Lock, bind};
 use peer::Peer;
+pub(crate) use token::Tokens;
 
 /// What every connection needs.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) guests: Arc<Guests>,
     pub(crate) headroom: Headroom,
     pub(crate) lookups: Lookups,
+    /// What closes a session.
+    pub(crate) tokens: Tokens,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
     /// Size and number of inodes of a runtime directory.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use usher_protocol::messages::{Call, OpenPhase, OpenSessionReply, SessionRequest};
+use usher_protocol::messages::{Call, CloseToken, OpenPhase, OpenSessionReply, SessionRequest};
 use usher_protocol::session::ManagerState;
 use usher_protocol::wire::{Decoder, MAX_REQUEST, Request, encode_reply};
 
@@ -85,11 +85,17 @@ fn request(stream: &mut UnixStream) -> Option<Call> {
     }
 }
 
+/// What closes session 7.
+pub(super) fn token_of_7() -> CloseToken {
+    CloseToken::new("abracadabra".to_owned())
+}
+
 /// Session 7, with everything set; the runtime directory is the one given.
 pub(super) fn reply(phase: OpenPhase, runtime_path: &str) -> OpenSessionReply {
     OpenSessionReply {
         phase,
         session: Some(7.into()),
+        token: Some(token_of_7()),
         existing: false,
         runtime_path: Some(runtime_path.to_owned()),
         seat: "seat0".parse().ok(),

@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 
 use usher_protocol::ids::SessionId;
 
-use crate::pam::{Account, Code, Item, Pam, Severity};
+use crate::pam::{Account, Code, Item, OwnSession, Pam, Severity};
 
 #[derive(Debug)]
 pub(super) struct FakePam {
@@ -17,7 +17,7 @@ pub(super) struct FakePam {
     pub(super) process_env: HashMap<String, Vec<u8>>,
     /// What the module set, in its order.
     pub(super) put: Vec<(String, String)>,
-    pub(super) session: Option<SessionId>,
+    pub(super) session: Option<OwnSession>,
     pub(super) log: RefCell<Vec<(Severity, String)>>,
 }
 
@@ -56,6 +56,11 @@ impl FakePam {
     pub(super) fn process_env(mut self, name: &str, value: &str) -> Self {
         self.process_env.insert(name.into(), value.into());
         self
+    }
+
+    /// The session that it remembers.
+    pub(super) fn session_id(&self) -> Option<SessionId> {
+        self.session.as_ref().map(|session| session.id.clone())
     }
 
     /// What stands in the log, debug lines left out.
@@ -98,12 +103,12 @@ impl Pam for FakePam {
         Ok(())
     }
 
-    fn session(&self) -> Option<SessionId> {
+    fn session(&self) -> Option<OwnSession> {
         self.session.clone()
     }
 
-    fn set_session(&mut self, session: Option<&SessionId>) -> Result<(), Code> {
-        self.session = session.cloned();
+    fn set_session(&mut self, session: Option<OwnSession>) -> Result<(), Code> {
+        self.session = session;
         Ok(())
     }
 

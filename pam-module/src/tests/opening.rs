@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use usher_protocol::messages::{OpenPhase, OpenSessionReply, Refusal};
 use usher_protocol::wire::{encode_error, encode_reply};
 
-use super::fake_broker::{FakeBroker, both_replies, quick, reply, say, say_and_hang};
+use super::fake_broker::{FakeBroker, both_replies, quick, reply, say, say_and_hang, token_of_7};
 use super::fake_pam::FakePam;
 use crate::open::open;
 use crate::pam::{Code, Item};
@@ -55,7 +55,10 @@ fn a_login_gets_its_session() {
         ("XDG_VTNR", "3".to_owned()),
     ];
     assert_eq!(pam.put, expected.map(|(name, value)| (name.to_owned(), value)));
-    assert_eq!(pam.session, Some(7.into()));
+    assert_eq!(pam.session_id(), Some(7.into()));
+    let token = pam.session.as_ref().and_then(|session| session.token.clone());
+    assert_eq!(token, Some(token_of_7()), "what closes it");
+    assert!(!format!("{pam:?}").contains(token_of_7().expose()), "nor is it shown");
     assert!(pam.lines().is_empty(), "{:?}", pam.lines());
     let request = broker.session_request();
     assert_eq!((request.tty.as_str(), request.home.as_str()), ("tty3", "/home/alice"));
@@ -65,8 +68,13 @@ fn a_login_gets_its_session() {
 #[test]
 fn what_is_empty_is_not_set() {
     let (dir, path) = runtime_dir();
-    let bare =
-        OpenSessionReply { runtime_path: None, seat: None, vtnr: None, ..reply(OpenPhase::Settled, &path) };
+    let bare = OpenSessionReply {
+        token: None,
+        runtime_path: None,
+        seat: None,
+        vtnr: None,
+        ..reply(OpenPhase::Settled, &path)
+    };
     let broker = FakeBroker::start([say(encode_reply(&bare, false).unwrap_or_default())]);
     let mut pam = alice(&dir);
     assert_eq!(open(&mut pam, &[], &broker.client()), Code::SUCCESS);
@@ -80,7 +88,7 @@ fn a_login_inside_a_session_is_left_alone() {
     let broker = FakeBroker::start([say(encode_reply(&existing, false).unwrap_or_default())]);
     let mut pam = alice(&dir);
     assert_eq!(open(&mut pam, &[], &broker.client()), Code::SUCCESS);
-    assert_eq!((pam.put.len(), &pam.session, pam.lines().len()), (0, &None, 0));
+    assert_eq!((pam.put.len(), pam.session_id(), pam.lines().len()), (0, None, 0));
 }
 
 #[test]
@@ -162,7 +170,7 @@ fn a_manager_that_is_not_ready_takes_nothing_from_the_session() {
         let started = Instant::now();
         assert_eq!(open(&mut pam, &[], &broker.client()), Code::SUCCESS);
         assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
-        assert_eq!(pam.session, Some(7.into()));
+        assert_eq!(pam.session_id(), Some(7.into()));
         assert!(names(&pam).starts_with(&["XDG_SESSION_ID", "XDG_RUNTIME_DIR"]));
         let line = pam.only_line();
         assert!(line.contains("waiting for usherd to start the user manager"), "{line}");
@@ -191,7 +199,7 @@ fn a_wait_of_nothing_is_no_wait() {
     let broker = FakeBroker::start([say_and_hang(encode_reply(&registered, true).unwrap_or_default())]);
     let mut pam = alice(&dir);
     assert_eq!(open(&mut pam, &[], &broker.client()), Code::SUCCESS);
-    assert_eq!((pam.session, pam.log.borrow().len()), (Some(7.into()), 0));
+    assert_eq!((pam.session_id(), pam.log.borrow().len()), (Some(7.into()), 0));
 }
 
 #[test]
@@ -202,7 +210,7 @@ fn an_absurd_wait_is_cut_short() {
     let mut pam = alice(&dir);
     let client = crate::broker::Broker { settling_max: Duration::from_millis(100), ..broker.client() };
     assert_eq!(open(&mut pam, &[], &client), Code::SUCCESS);
-    assert_eq!(pam.session, Some(7.into()));
+    assert_eq!(pam.session_id(), Some(7.into()));
 }
 
 #[test]
@@ -219,7 +227,7 @@ fn a_broker_may_go_away_after_any_byte() {
         if length <= first {
             assert_went_on_without(&pam, code, "registering");
         } else {
-            assert_eq!((code, &pam.session), (Code::SUCCESS, &Some(7.into())), "after {length} bytes");
+            assert_eq!((code, pam.session_id()), (Code::SUCCESS, Some(7.into())), "after {length} bytes");
             assert_eq!(pam.lines().len(), usize::from(length < bytes.len()), "{:?}", pam.lines());
         }
     }
@@ -255,7 +263,7 @@ fn a_broker_that_dies_and_comes_back_registers_the_login() {
     let broker = FakeBroker::start([say(Vec::new()), say(b"{".to_vec()), say(both_replies(&path))]);
     let mut pam = alice(&dir);
     assert_eq!(open(&mut pam, &[], &broker.client()), Code::SUCCESS);
-    assert_eq!((&pam.session, pam.lines().len()), (&Some(7.into()), 0), "{:?}", pam.lines());
+    assert_eq!((pam.session_id(), pam.lines().len()), (Some(7.into()), 0), "{:?}", pam.lines());
     let retries: Vec<bool> = broker
         .calls()
         .iter()

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CloseToken;
 use crate::ids::{SessionId, Uid};
 use crate::session::KillWhom;
 
@@ -16,6 +17,17 @@ pub struct Nothing {}
 pub struct SessionArg {
     /// The session.
     pub session: SessionId,
+}
+
+/// A session that its user has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseRequest {
+    /// The session.
+    pub session: SessionId,
+    /// What [`super::OpenSessionReply`] gave for it. Root and the session's user need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<CloseToken>,
 }
 
 /// A session named by its id, or by one of the words `self` (the caller's) and `auto` (the caller's, else the caller's

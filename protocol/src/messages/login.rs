@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Refusal;
+use super::{CloseToken, Refusal};
 use crate::ids::{SeatId, SessionId, Uid, UserName, VtNr};
 use crate::session::{ManagerState, SessionClass, SessionType};
 
@@ -107,6 +107,10 @@ pub struct OpenSessionReply {
     pub phase: OpenPhase,
     /// The session, or nothing when the caller is in a session already (`existing`).
     pub session: Option<SessionId>,
+    /// What closes the session, whoever presents it; nothing from a broker that has none to give. Not for the log, nor for
+    /// the session's own processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<CloseToken>,
     /// Whether the caller is inside a session already, so that none was opened (su, sudo).
     pub existing: bool,
     /// The runtime directory, or nothing when there is no valid one.

@@ -6,6 +6,7 @@
 mod arguments;
 mod login;
 mod refusal;
+mod token;
 mod views;
 
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ pub use arguments::*;
 use login::invalid;
 pub use login::{MAX_TEXT, OpenPhase, OpenSessionReply, SessionRequest};
 pub use refusal::Refusal;
+pub use token::CloseToken;
 pub use views::*;
 
 /// The name of usher's own interface.
@@ -28,7 +30,7 @@ pub enum Call {
     /// Register the calling process as the leader of a new session. Root only.
     OpenSession(Box<SessionRequest>),
     /// The session's user has logged out.
-    CloseSession(SessionArg),
+    CloseSession(CloseRequest),
     /// Every session.
     ListSessions,
     /// Every user with a session or a manager.
@@ -113,7 +115,8 @@ impl Call {
         use serde_json::value::to_raw_value;
         match self {
             Self::OpenSession(request) => to_raw_value(request),
-            Self::CloseSession(arg) | Self::TerminateSession(arg) => to_raw_value(arg),
+            Self::CloseSession(request) => to_raw_value(request),
+            Self::TerminateSession(arg) => to_raw_value(arg),
             Self::GetSession(selector) => to_raw_value(selector),
             Self::GetUser(selector) => to_raw_value(selector),
             Self::SetLinger(request) => to_raw_value(request),

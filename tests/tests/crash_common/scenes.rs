@@ -193,6 +193,7 @@ pub(crate) const SCENES: &[Scene] = &[
         name: "a boot with a linger flag",
         kind: Kind::Booting(|cast| {
             cast.machine.sh("mkdir -p /var/lib/systemd/linger && touch /var/lib/systemd/linger/alice");
+            cast.machine.sh("echo LingerStart=home-available >> /etc/usher/usher.conf");
             cast.lingers = true;
         }),
         before: |_| {},

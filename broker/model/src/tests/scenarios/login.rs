@@ -26,7 +26,7 @@ fn the_first_login_is_on_file_before_anything_is_done_and_done_before_anyone_is_
         "release manager 1000",
     ];
     assert_eq!(world.take_log(), up_to_registered);
-    let Some([Answer::Opened { reply, continues: true }]) =
+    let Some([Answer::Opened { reply, continues: true, .. }]) =
         world.answers.get(&sent.request).map(Vec::as_slice)
     else {
         panic!("{:?}", world.answers)

@@ -1,5 +1,6 @@
 //! One rule each, told as a short story.
 
+mod closing;
 mod files;
 mod limits;
 mod linger;

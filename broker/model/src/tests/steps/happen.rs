@@ -5,6 +5,7 @@ use usher_protocol::session::{SessionClass, SessionState};
 
 use super::{Conf, Step, user};
 use crate::event::{Account, Event, Generation};
+use crate::policy::Authority;
 use crate::settings::{SECOND, Settings};
 use crate::tests::world::{Failures, Login, Place, Temper, World, account, name, other_name};
 
@@ -34,16 +35,22 @@ impl World {
             Step::Close { session, by } => {
                 if let Some(session) = pick(&self.session_ids(), session).cloned() {
                     let request = self.request();
-                    self.send(Event::Close { request, caller: user(by), session });
+                    let authority = Authority::Caller(user(by));
+                    self.send(Event::Close { request, authority, session, closer: None });
+                }
+            }
+            Step::CloseFrom { session, process, token } => {
+                let closer = pick(&self.kernel.those_where(|_| true), process).copied();
+                if let Some(session) = pick(&self.session_ids(), session).cloned() {
+                    let request = self.request();
+                    let authority = if token { Authority::Token } else { Authority::Caller(Uid::ROOT) };
+                    self.send(Event::Close { request, authority, session, closer });
                 }
             }
             Step::CloseByNumber { session } => {
                 let request = self.request();
-                self.send(Event::Close {
-                    request,
-                    caller: Uid::ROOT,
-                    session: u64::from(session % 16).into(),
-                });
+                let (authority, session) = (Authority::Caller(Uid::ROOT), u64::from(session % 16).into());
+                self.send(Event::Close { request, authority, session, closer: None });
             }
             Step::Exit { process } => {
                 if let Some(process) = pick(&self.kernel.those_where(|_| true), process) {

@@ -32,6 +32,12 @@ pub(super) enum Step {
         session: u8,
         by: u8,
     },
+    /// By a process that the edge knows, with root's right or the token.
+    CloseFrom {
+        session: u8,
+        process: u8,
+        token: bool,
+    },
     /// Of a session that may be gone for long.
     CloseByNumber {
         session: u8,

@@ -69,6 +69,8 @@ fn people() -> impl Strategy<Value = Step> {
             Step::OpenBy { process, user, retry }
         }),
         5 => (any::<u8>(), 0..3_u8).prop_map(|(session, by)| Step::Close { session, by }),
+        3 => (any::<u8>(), any::<u8>(), any::<bool>())
+            .prop_map(|(session, process, token)| Step::CloseFrom { session, process, token }),
         1 => any::<u8>().prop_map(|session| Step::CloseByNumber { session }),
         6 => any::<u8>().prop_map(|process| Step::Exit { process }),
         3 => (any::<u8>(), any::<bool>()).prop_map(|(session, stubborn)| Step::Fork { session, stubborn }),

@@ -210,10 +210,10 @@ impl World {
 
     fn reap_scope(&mut self, uid: Uid, session: &SessionId, out: Option<MoveOut>) -> Result<Reaped, String> {
         let scope = Place::Scope(uid, session.clone());
-        if let Some(MoveOut { leader, .. }) = out
-            && self.kernel.place_of(leader) == Some(&scope)
-        {
-            self.kernel.move_to(leader, Place::Elsewhere);
+        for process in out.into_iter().flat_map(|out| out.processes) {
+            if self.kernel.place_of(process) == Some(&scope) {
+                self.kernel.move_to(process, Place::Elsewhere);
+            }
         }
         if self.failures.reap {
             return Err("cannot remove the cgroup: not permitted".to_owned());

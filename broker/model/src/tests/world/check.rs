@@ -7,9 +7,10 @@ use usher_protocol::session::{ManagerState, SessionState};
 
 use super::{Place, Soon, World, name};
 use crate::effect::{Answer, Effect};
-use crate::event::StateFile;
+use crate::event::{Now, StateFile};
 use crate::manager::Manager;
 use crate::model::Model;
+use crate::record::SessionRecord;
 use crate::session::{Phase, Scope, Session};
 use crate::timer::Timer;
 use crate::user::{Grace, Runtime};
@@ -79,12 +80,14 @@ impl World {
     }
 
     fn check_answer(&self, answer: &Answer) {
-        let Answer::Opened { reply, continues } = answer else { return };
-        let Some(id) = reply.session.as_ref() else { return assert!(reply.existing) };
+        let Answer::Opened { reply, since, continues } = answer else { return };
+        let Some(id) = reply.session.as_ref() else { return assert!(reply.existing && since.is_none()) };
         let uid = self.model.sessions[id].uid();
-        let on_file = self.kernel.session_files.contains_key(id);
+        let on_file = self.kernel.session_files.get(id);
         let saved = self.is_saved(&StateFile::Session(id.clone()));
-        assert!(on_file || !saved, "a session is on file before anyone hears of it: {reply:?}");
+        assert!(on_file.is_some() || !saved, "a session is on file before anyone hears of it: {reply:?}");
+        let times = |record: &SessionRecord| Now { monotonic: record.monotonic, realtime: record.realtime };
+        assert!(on_file.is_none_or(|record| *since == Some(times(record))), "the next broker finds another time");
         assert!(!(uid.is_root() && *continues), "root waits");
         if reply.runtime_path.is_some() {
             assert!(self.has_directory(uid), "a directory that is not there: {reply:?}");
@@ -175,6 +178,10 @@ impl World {
             let found = watched.and_then(|leader| model.session_led_by(leader));
             assert!(watched.is_none() || found.as_ref() == Some(id), "nobody finds {id} by its leader");
             let failing = model.timers.contains(&Timer::ScopeRetry(id.clone()));
+            assert!(
+                !session.someone_leaves || session.scope == Scope::None || failing,
+                "somebody waits to leave {id}"
+            );
             let left = self.kernel.those_in(&Place::Scope(session.uid(), id.clone()));
             assert!(watched.is_some() || !left.is_empty() || failing, "{id} outlives its processes");
         }

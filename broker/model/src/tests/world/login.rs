@@ -7,6 +7,7 @@ use usher_protocol::session::{SessionClass, SessionType};
 use super::{Place, World};
 use crate::effect::Answer;
 use crate::event::{Account, Event, Open, RequestId};
+use crate::policy::Authority;
 
 pub(crate) fn uid(number: u32) -> Uid {
     number.try_into().unwrap()
@@ -152,7 +153,7 @@ impl World {
     /// The last answer, which must not be a refusal.
     pub(crate) fn reply(&self, request: RequestId) -> OpenSessionReply {
         match self.answers.get(&request).and_then(|answers| answers.last()) {
-            Some(Answer::Opened { reply, continues: false }) => (**reply).clone(),
+            Some(Answer::Opened { reply, continues: false, .. }) => (**reply).clone(),
             other => panic!("no last answer but {other:?}"),
         }
     }
@@ -189,8 +190,18 @@ impl World {
     }
 
     pub(crate) fn close(&mut self, caller: Uid, session: &SessionId) -> Result<(), Refusal> {
+        self.close_by(Authority::Caller(caller), None, session)
+    }
+
+    /// By a process of which the edge knows which it is.
+    pub(crate) fn close_by(
+        &mut self,
+        authority: Authority,
+        closer: Option<LeaderPid>,
+        session: &SessionId,
+    ) -> Result<(), Refusal> {
         let session = session.clone();
-        self.ask(|request| Event::Close { request, caller, session })
+        self.ask(|request| Event::Close { request, authority, session, closer })
     }
 
     pub(crate) fn terminate(&mut self, session: &SessionId) {
