@@ -2,7 +2,7 @@
 
 use usher_protocol::ids::{SeatId, SessionId, Uid, VtNr};
 use usher_protocol::messages::{OpenPhase, OpenSessionReply, Refusal};
-use usher_protocol::session::ManagerState;
+use usher_protocol::session::{ManagerState, SessionClass};
 
 use crate::effect::{Answer, Effect, Severity};
 use crate::event::{Now, Open};
@@ -44,18 +44,19 @@ impl Model {
         }
         let (seat, vtnr) = self.place(open);
         self.check_vt_is_free(seat.as_ref(), vtnr, open.params.class)?;
-        self.check_limits(open.params.uid)?;
+        self.check_limits(open.params.uid, open.params.class)?;
         Ok(Admission::New { seat, vtnr })
     }
 
-    fn check_limits(&self, uid: Uid) -> Result<(), Refusal> {
+    fn check_limits(&self, uid: Uid, class: SessionClass) -> Result<(), Refusal> {
         // Whoever comes to mend the machine must get in.
         if uid.is_root() {
             return Ok(());
         }
         let refuse = |message| Err(Refusal::LimitsExceeded { message });
-        let of_user = self.users.get(&uid).map_or(0, |user| user.sessions.len());
-        if of_user as u64 >= self.settings.user_sessions_max {
+        // That of the user's manager is none that anybody has opened, and must not keep one from being opened.
+        let of_user = self.users.get(&uid).map_or(0, |user| user.pinning);
+        if class.pins_user() && of_user as u64 >= self.settings.user_sessions_max {
             return refuse(format!(
                 "User {uid} has {of_user} sessions, as many as UserSessionsMax= in usher.conf permits"
             ));

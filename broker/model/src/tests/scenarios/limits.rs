@@ -1,6 +1,7 @@
 //! Logins that get no session, and leave no trace.
 
 use usher_protocol::messages::Refusal;
+use usher_protocol::session::SessionClass;
 
 use super::*;
 
@@ -19,8 +20,11 @@ fn there_are_so_many_sessions_and_no_more_except_for_root() {
     let mut world = World::with(|s| s.sessions_max = 2);
     world.login(Login::of(alice()));
     world.login(Login::of(bob()));
-    assert!(matches!(refused(&mut world, Login::of(alice())), Refusal::LimitsExceeded { .. }));
+    let message = refused(&mut world, Login::of(alice())).to_string();
+    assert!(message.contains("There are 2 sessions") && message.contains("SessionsMax="), "{message}");
     world.login(Login::of(Uid::ROOT));
+    world.login(Login::of(Uid::ROOT));
+    assert!(matches!(refused(&mut world, Login::of(bob())), Refusal::LimitsExceeded { .. }));
 }
 
 #[test]
@@ -33,6 +37,37 @@ fn a_user_has_so_many_and_no_more_except_root() {
     world.login(Login::of(Uid::ROOT));
     world.login(Login::of(Uid::ROOT));
     world.logout(&session).unwrap();
+    world.login(Login::of(alice()));
+}
+
+/// One login, and the session that its user's manager has.
+#[test]
+fn the_session_of_a_manager_is_not_counted() {
+    let mut world = World::with(|s| s.user_sessions_max = 1);
+    let manager = |world: &mut World| {
+        let main = world.kernel.user_files[&alice()].manager.unwrap();
+        world.login(Login::of(alice()).class(SessionClass::Manager).by(main))
+    };
+    world.login(Login::of(alice()));
+    manager(&mut world);
+    assert!(matches!(refused(&mut world, Login::of(alice())), Refusal::LimitsExceeded { .. }));
+}
+
+/// Whoever has all he may have keeps nobody else out; nor does it matter how he came by it.
+#[test]
+fn what_a_user_has_left_running_counts_until_it_ends() {
+    let mut world = World::with(|s| s.user_sessions_max = 2);
+    let (session, leader) = world.login(Login::of(alice()));
+    let left = world.fork(&session, false);
+    world.exit(leader);
+    world.settle();
+    world.login(Login::of(alice()));
+    let message = refused(&mut world, Login::of(alice())).to_string();
+    assert!(message.contains("User 1000 has 2 sessions"), "{message}");
+    world.login(Login::of(bob()));
+    world.login(Login::of(Uid::ROOT));
+    world.exit(left);
+    world.settle();
     world.login(Login::of(alice()));
 }
 
