@@ -128,6 +128,7 @@ async fn start(lock: &Lock) -> Result<()> {
         lookups: lookups.clone(),
         runtime_limits,
         requests: Default::default(),
+        answers: Vec::new(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);

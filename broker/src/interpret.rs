@@ -35,6 +35,8 @@ pub(crate) struct Interpreter {
     /// Bytes and inodes of a new runtime directory.
     pub(crate) runtime_limits: (u64, u64),
     pub(crate) requests: HashMap<RequestId, Requester>,
+    /// Answers that are due as soon as everything is on file.
+    pub(crate) answers: Vec<(RequestId, Answer)>,
 }
 
 /// Who waits for a request's answers.
@@ -156,13 +158,20 @@ impl Interpreter {
                 None
             }
             Effect::Reply { request, answer } => {
-                self.reply(request, answer);
+                self.answers.push((request, answer));
                 None
             }
             Effect::Announce(news) => {
                 announce(&news);
                 None
             }
+        }
+    }
+
+    /// Tells everybody who waits for it what has come of their requests.
+    pub(crate) fn send_answers(&mut self) {
+        for (request, answer) in std::mem::take(&mut self.answers) {
+            self.reply(request, answer);
         }
     }
 

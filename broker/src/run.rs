@@ -17,6 +17,10 @@ use crate::sys::vt::Foreground;
 use crate::sys::{accounts, clock};
 use crate::{crash, settings};
 
+/// How many messages that have come at the same time are answered together, at most: the first of them waits for the
+/// last.
+const TOGETHER: usize = 64;
+
 /// The loop and what it owns.
 pub(crate) struct Run {
     pub(crate) model: Model,
@@ -42,18 +46,12 @@ impl Run {
     pub(crate) async fn run(mut self, first: Vec<Effect>, ready: impl FnOnce() -> Result<()>) -> Result<()> {
         let mut signals = Signals::new()?;
         self.perform(first);
+        self.catch_up();
         crash::point(crash::START_DONE);
         ready()?;
         loop {
             match self.wait(&mut signals).await? {
-                Wake::Message(Message::Event(event)) => self.handle(event),
-                Wake::Message(Message::Query(query)) => query(&self.model),
-                Wake::Message(Message::Request { make, leader, answers }) => {
-                    let request = RequestId(self.next_request);
-                    self.next_request += 1;
-                    self.interpreter.requests.insert(request, Requester { leader, answers });
-                    self.handle(make(request));
-                }
+                Wake::Message(message) => self.take_all(message),
                 Wake::LeadersGone(sessions) => {
                     for session in sessions {
                         self.handle(Event::LeaderExited { session });
@@ -72,7 +70,38 @@ impl Run {
                 Wake::Reload => self.reload(),
                 Wake::Stop => return Ok(()),
             }
+            self.catch_up();
         }
+    }
+
+    /// This message and others that have come with it. No leader can have gone before those, unheard: nothing was waited
+    /// for since leaders were asked after.
+    fn take_all(&mut self, first: Message) {
+        self.take(first);
+        for _ in 1..TOGETHER {
+            let Ok(message) = self.inbox.try_recv() else { return };
+            self.take(message);
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => self.handle(event),
+            Message::Query(query) => query(&self.model),
+            Message::Request { make, leader, answers } => {
+                let request = RequestId(self.next_request);
+                self.next_request += 1;
+                self.interpreter.requests.insert(request, Requester { leader, answers });
+                self.handle(make(request));
+            }
+        }
+    }
+
+    /// Puts on file what shows what was done, then tells everybody who waits for it.
+    fn catch_up(&mut self) {
+        let effects = self.model.catch_up();
+        self.perform(effects);
+        self.interpreter.send_answers();
     }
 
     /// The end of a leader comes before new requests: who logs in again right after a crash finds it over.

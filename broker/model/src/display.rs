@@ -31,9 +31,20 @@ impl Model {
     /// The session that stands for the user has gone: the best of the others does now.
     pub(crate) fn elect_display(&mut self, uid: Uid) {
         let Some(user) = self.users.get(&uid) else { return };
-        let ranked =
-            user.sessions.values().filter_map(|id| Some((display_rank(self.sessions.get(id)?)?, id)));
-        let best = ranked.min_by_key(|(rank, _)| *rank).map(|(_, id)| id.clone());
+        let before = user.display.as_ref().and_then(|id| self.sessions.get(id)).map(rank);
+        let mut best = None;
+        for id in user.sessions.values() {
+            let Some(rank) = self.sessions.get(id).and_then(display_rank) else { continue };
+            if best.is_none_or(|(better, _)| rank < better) {
+                best = Some((rank, id));
+            }
+            // Nobody stood for the user better than the one who did: of thousands of sessions that end, oldest first,
+            // each would look through all that are left.
+            if before.is_some_and(|before| rank <= before) {
+                break;
+            }
+        }
+        let best = best.map(|(_, id)| id.clone());
         self.set_display(uid, best);
     }
 
@@ -44,9 +55,9 @@ impl Model {
         }
         let before = std::mem::replace(&mut user.display, display.clone());
         for id in [before, display].into_iter().flatten().filter(|id| self.sessions.contains_key(id)) {
-            self.dirty_sessions.insert(id);
+            self.stale_sessions.insert(id);
         }
-        self.dirty_users.insert(uid);
+        self.stale_users.insert(uid);
     }
 
     /// A user's state (contract/user-lifecycle.md section 1).
@@ -114,10 +125,11 @@ fn display_rank(session: &Session) -> Option<(u8, u8)> {
     let class = session.params.class;
     // From the moment it is on file, so that it is written once; but not while it waits for a runtime directory.
     let open = matches!(session.phase, Phase::Placing | Phase::Running);
-    if !open || !class.display_candidate() {
-        return None;
-    }
-    let class_rank = match class {
+    (open && class.display_candidate()).then(|| rank(session))
+}
+
+fn rank(session: &Session) -> (u8, u8) {
+    let class_rank = match session.params.class {
         SessionClass::User => 0,
         SessionClass::UserEarly => 1,
         _ => 2,
@@ -128,5 +140,5 @@ fn display_rank(session: &Session) -> Option<(u8, u8)> {
         SessionType::Web => 2,
         SessionType::Unspecified => 3,
     };
-    Some((class_rank, type_rank))
+    (class_rank, type_rank)
 }

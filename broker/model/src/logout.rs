@@ -103,7 +103,7 @@ impl Model {
         // What becomes of a dead leader's session is plain to see after a restart, too.
         if why != Why::LeaderGone {
             self.dirty_sessions.insert(id.clone());
-            self.dirty_users.insert(uid);
+            self.stale_users.insert(uid);
         }
         if first {
             self.refuse_waiting(id, out);
@@ -166,7 +166,7 @@ impl Model {
             // It stays for a while: whoever reads the files should see it as it is.
             session.scope = Scope::Watched;
             self.dirty_sessions.insert(id.clone());
-            self.dirty_users.insert(uid);
+            self.stale_users.insert(uid);
         }
         match result {
             Ok(Reaped::Gone) => session.scope = Scope::None,
@@ -230,6 +230,7 @@ impl Model {
             self.seat_changed();
         }
         self.dirty_sessions.remove(id);
+        self.stale_sessions.remove(id);
         out.act(Effect::RemoveSession(id.clone()));
         if session.params.class.pins_user() {
             let text = format!("session {id} removed");

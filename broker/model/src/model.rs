@@ -45,6 +45,9 @@ pub struct Model {
     pub(crate) dirty_sessions: BTreeSet<SessionId>,
     pub(crate) dirty_users: BTreeSet<Uid>,
     pub(crate) dirty_seat: bool,
+    /// Whose files show who was there before: see [`Model::catch_up`].
+    pub(crate) stale_users: BTreeSet<Uid>,
+    pub(crate) stale_sessions: BTreeSet<SessionId>,
     /// What could not be put there.
     pub(crate) unsaved: BTreeSet<StateFile>,
 }
@@ -70,17 +73,31 @@ impl Model {
             dirty_sessions: BTreeSet::new(),
             dirty_users: BTreeSet::new(),
             dirty_seat: true,
+            stale_users: BTreeSet::new(),
+            stale_sessions: BTreeSet::new(),
             unsaved: BTreeSet::new(),
         }
     }
 
     /// Takes an event; gives what is to be done, in order. Results of effects come back as events before anything
-    /// else does, where they are known at once.
+    /// else does, where they are known at once. [`Self::catch_up`] is due after this: after one event, or after many
+    /// that have come at the same time.
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut out = Out::default();
         self.route(now, event, &mut out);
         self.run_timers(now, &mut out);
         self.settle(now, &mut out);
+        self.save(&mut out);
+        out.in_order()
+    }
+
+    /// What is to be put on file before anybody is told of what was done since the last time. A user's file lists all
+    /// sessions of that user: to write it for each of thousands that come or go at once would take quadratic time. A
+    /// restart needs nothing of it.
+    pub fn catch_up(&mut self) -> Vec<Effect> {
+        let mut out = Out::default();
+        self.dirty_users.append(&mut self.stale_users);
+        self.dirty_sessions.append(&mut self.stale_sessions);
         self.save(&mut out);
         out.in_order()
     }
@@ -223,11 +240,13 @@ impl Model {
     /// directory is not on file yet: nobody knows of it.
     pub(crate) fn save(&mut self, out: &mut Out) {
         for uid in std::mem::take(&mut self.dirty_users) {
+            self.stale_users.remove(&uid);
             if let Some(user) = self.users.get(&uid) {
                 out.first(Effect::SaveUser(Box::new(self.user_record(user))));
             }
         }
         for id in std::mem::take(&mut self.dirty_sessions) {
+            self.stale_sessions.remove(&id);
             if let Some(session) = self.sessions.get(&id).filter(|s| s.phase != Phase::Queued) {
                 out.first(Effect::SaveSession(Box::new(self.session_record(session))));
             }

@@ -112,7 +112,7 @@ impl Model {
         let affected: Vec<_> = self.seat_sessions().map(|s| (s.id.clone(), s.uid())).collect();
         for (id, uid) in affected {
             self.dirty_sessions.insert(id);
-            self.dirty_users.insert(uid);
+            self.stale_users.insert(uid);
         }
         self.dirty_seat = true;
     }

@@ -101,6 +101,13 @@ impl User {
         by_sessions || self.linger || self.grace != Grace::None
     }
 
+    /// Whether a login changes nothing but the list of sessions in the user's file. What a restart needs of it is to be
+    /// there before the session is.
+    fn is_on_file_for(&self, account: &Account, pins: bool) -> bool {
+        let kept = self.gc_mode == GcMode::Pin && self.last_session.is_none() && !self.terminated;
+        self.account == *account && (kept || !pins)
+    }
+
     pub(crate) fn has_runtime_dir(&self) -> bool {
         matches!(self.runtime, Runtime::Present(_)) && !self.tearing_down
     }
@@ -148,6 +155,7 @@ impl Model {
         if pins {
             self.check_other_names(&account.name, uid, out);
         }
+        let on_file = self.users.get(&uid).is_some_and(|user| user.is_on_file_for(&account, pins));
         let user = self.track_user(now, account, out);
         user.sessions.insert(session.seq, session.id.clone());
         user.queued.push(session.id.clone());
@@ -163,7 +171,11 @@ impl Model {
             self.timers.clear(&Timer::UserStop(uid));
         }
         self.touch_user(uid);
-        self.dirty_users.insert(uid);
+        if on_file {
+            self.stale_users.insert(uid)
+        } else {
+            self.dirty_users.insert(uid)
+        };
     }
 
     /// The user with that account, new if need be. Names change and numbers are used again: the newest login knows.
@@ -267,6 +279,7 @@ impl Model {
         self.drop_sessions(now, uid, out);
         self.users.remove(&uid);
         self.dirty_users.remove(&uid);
+        self.stale_users.remove(&uid);
         self.touched_users.remove(&uid);
         out.act(Effect::RemoveUser(uid));
         out.announce(Severity::Info, Some(uid), None, format!("user {name} ({uid}) is gone"));
@@ -313,6 +326,7 @@ impl Model {
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.sessions.remove(&session.seq);
         let was_display = user.display.as_ref() == Some(&session.id);
+        self.stale_users.insert(uid);
         if session.params.class.pins_user() {
             user.pinning = user.pinning.saturating_sub(1);
             // A login that came during teardown and has gone before its end leaves nothing worth keeping.
@@ -323,7 +337,6 @@ impl Model {
         if was_display {
             self.elect_display(uid);
         }
-        self.dirty_users.insert(uid);
         self.touch_user(uid);
     }
 
@@ -332,6 +345,7 @@ impl Model {
         let delay = self.settings.user_stop_delay;
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.last_session = Some(last);
+        self.dirty_users.insert(uid);
         let end = delay.and_then(|delay| last.checked_add(delay));
         let left = end.map(|end| end.saturating_sub(now.monotonic));
         self.timers.clear(&Timer::UserStop(uid));

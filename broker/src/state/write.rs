@@ -87,16 +87,18 @@ fn six_lists(text: &mut Text, sessions: &[SessionEntry]) {
     // A session without a seat has no background: it is active whatever its state (ACTIVE in its own file).
     let active = |s: &SessionEntry| s.seat.is_none() || s.state == SessionState::Active;
     let online = |s: &SessionEntry| s.state != SessionState::Closing;
-    let ids = |fits: &dyn Fn(&SessionEntry) -> bool| list(sessions.iter().filter(|s| fits(s)).map(|s| &s.id));
-    let seats = |fits: &dyn Fn(&SessionEntry) -> bool| {
-        list(sessions.iter().filter(|s| fits(s)).filter_map(|s| s.seat.as_ref()))
+    let ids = |text: &mut Text, key, fits: &dyn Fn(&SessionEntry) -> bool| {
+        text.list(key, sessions.iter().filter(|s| fits(s)).map(|s| &s.id));
     };
-    text.line("SESSIONS", ids(&|_| true));
-    text.line("SEATS", seats(&|_| true));
-    text.line("ACTIVE_SESSIONS", ids(&active));
-    text.line("ONLINE_SESSIONS", ids(&online));
-    text.line("ACTIVE_SEATS", seats(&active));
-    text.line("ONLINE_SEATS", seats(&online));
+    let seats = |text: &mut Text, key, fits: &dyn Fn(&SessionEntry) -> bool| {
+        text.list(key, sessions.iter().filter(|s| fits(s)).filter_map(|s| s.seat.as_ref()));
+    };
+    ids(text, "SESSIONS", &|_| true);
+    seats(text, "SEATS", &|_| true);
+    ids(text, "ACTIVE_SESSIONS", &active);
+    ids(text, "ONLINE_SESSIONS", &online);
+    seats(text, "ACTIVE_SEATS", &active);
+    seats(text, "ONLINE_SEATS", &online);
 }
 
 /// The text of `seats/SEAT`.
@@ -109,8 +111,8 @@ pub fn seat(r: &SeatRecord) -> String {
     text.optional("ACTIVE", r.active.as_ref().map(|(id, _)| id));
     text.optional("ACTIVE_UID", r.active.as_ref().map(|(_, uid)| uid));
     if !r.sessions.is_empty() {
-        text.line("SESSIONS", list(r.sessions.iter().map(|(id, _)| id)));
-        text.line("UIDS", list(r.sessions.iter().map(|(_, uid)| uid)));
+        text.list("SESSIONS", r.sessions.iter().map(|(id, _)| id));
+        text.list("UIDS", r.sessions.iter().map(|(_, uid)| uid));
     }
     text.0
 }
@@ -135,6 +137,17 @@ impl Text {
         let _ = writeln!(self.0, "{key}={value}");
     }
 
+    /// Words with blanks between them. There may be thousands: no text of its own for each.
+    fn list(&mut self, key: &str, words: impl Iterator<Item = impl Display>) {
+        use std::fmt::Write as _;
+        let _ = write!(self.0, "{key}=");
+        for (number, word) in words.enumerate() {
+            let blank = if number == 0 { "" } else { " " };
+            let _ = write!(self.0, "{blank}{word}");
+        }
+        self.0.push('\n');
+    }
+
     fn flag(&mut self, key: &str, value: bool) {
         self.line(key, u8::from(value));
     }
@@ -151,9 +164,4 @@ impl Text {
             self.line(key, escape(value));
         }
     }
-}
-
-fn list(items: impl Iterator<Item = impl Display>) -> String {
-    let words: Vec<_> = items.map(|item| item.to_string()).collect();
-    words.join(" ")
 }

@@ -119,7 +119,7 @@ fn a_broker_that_dies_between_leaves_a_session_that_ends_with_the_process_or_whe
         let mut world = World::new(Settings::default());
         let (session, _, child) = forked(&mut world);
         // After the logout is on file, before anybody is moved.
-        world.dies_after = Some(3);
+        world.dies_after = Some(2);
         let request = world.request();
         let (authority, closer) = (Authority::Token, Some(child));
         world.send(crate::event::Event::Close { request, authority, session: session.clone(), closer });

@@ -49,11 +49,11 @@ fn the_second_login_costs_two_files_a_cgroup_and_one_answer() {
     world.take_log();
     world.open(Login::of(alice()));
     let all = [
-        "save user 1000 active",
         "save session 2 active",
         "watch leader 2",
         "create scope 2",
         "reply settled",
+        "save user 1000 active",
     ];
     assert_eq!(world.take_log(), all);
     world.settle();

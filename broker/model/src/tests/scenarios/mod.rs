@@ -8,6 +8,7 @@ mod login;
 mod logout;
 mod lookup;
 mod manager;
+mod many;
 mod names;
 mod relogin;
 mod restart;

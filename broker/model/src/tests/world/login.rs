@@ -118,6 +118,13 @@ pub(crate) struct Sent {
 impl World {
     /// Sends a login.
     pub(crate) fn open(&mut self, login: Login) -> Sent {
+        let (sent, event) = self.arrive(login);
+        self.send(event);
+        sent
+    }
+
+    /// A login that is about to be heard of.
+    pub(crate) fn arrive(&mut self, login: Login) -> (Sent, Event) {
         let Login { mut open, leader } = login;
         let leader = leader.unwrap_or_else(|| self.kernel.spawn(Place::Elsewhere, false));
         open.leader = leader;
@@ -130,8 +137,7 @@ impl World {
         self.arriving.insert(request, leader);
         let account = Account { name: open.params.user.clone(), ..account(open.params.uid) };
         self.has_account(account);
-        self.send(Event::Open(Box::new(open)));
-        Sent { request, leader }
+        (Sent { request, leader }, Event::Open(Box::new(open)))
     }
 
     /// The user database has an entry.

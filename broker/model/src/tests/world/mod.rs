@@ -132,21 +132,36 @@ impl World {
 
     /// Something happens; what follows from it at once, happens, too.
     pub(crate) fn send(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            if let Event::LingerWritten { account, linger: true, result: Ok(()), .. } = &event {
-                self.terminated.remove(&account.uid);
-                self.ended.remove(&account.uid);
-            }
-            let before = self.crashes;
-            let effects = self.model.handle(self.now, event);
-            self.note_ends();
-            events.extend(self.perform(effects));
-            if self.crashes != before {
-                return;
+        self.send_together([event]);
+    }
+
+    /// Things happen at the same time.
+    pub(crate) fn send_together(&mut self, events: impl IntoIterator<Item = Event>) {
+        let before = self.crashes;
+        for event in events {
+            let mut events = VecDeque::from([event]);
+            while let Some(event) = events.pop_front() {
+                if let Event::LingerWritten { account, linger: true, result: Ok(()), .. } = &event {
+                    self.terminated.remove(&account.uid);
+                    self.ended.remove(&account.uid);
+                }
+                let effects = self.model.handle(self.now, event);
+                self.note_ends();
+                events.extend(self.perform(effects));
+                if self.crashes != before {
+                    return;
+                }
             }
         }
-        self.check();
+        let effects = self.model.catch_up();
+        let failed = self.perform(effects);
+        if self.crashes != before {
+            return;
+        }
+        match failed.is_empty() {
+            true => self.check(),
+            false => failed.into_iter().for_each(|event| self.send(event)),
+        }
     }
 
     /// The next thing that is under way happens. Whether there was one.
