@@ -1,13 +1,12 @@
-//! How many may be connected at once: all together, and of one user. Root has a reserve that nobody else can use up.
+//! How many may be connected at once: all together, and of one user. Root's do not count: every login and logout is one of
+//! them, thousands of which may come together, and to refuse a logout is an error for whoever logs out. They are
+//! bounded by descriptors, see `headroom`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use usher_protocol::ids::Uid;
 use usher_protocol::messages::Refusal;
-
-/// Root's connections beyond the limit: whoever comes to mend the machine must get in.
-const ROOT_RESERVE: u64 = 1024;
 
 /// Who is connected. The lock is held for a few instructions, never across a wait.
 #[derive(Debug)]
@@ -31,16 +30,17 @@ impl Guests {
 
     /// A place for one more connection of a user.
     pub(crate) fn admit(self: &Arc<Self>, uid: Uid) -> Result<Place, Refusal> {
+        if uid.is_root() {
+            return Ok(Place { guests: Arc::clone(self), uid });
+        }
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let all: u64 = present.values().sum();
         let of_user = present.get(&uid).copied().unwrap_or(0);
-        let (max, max_of_user) =
-            if uid.is_root() { (self.max + ROOT_RESERVE, u64::MAX) } else { (self.max, self.max_per_user) };
-        if of_user >= max_of_user {
+        if of_user >= self.max_per_user {
             let message = format!("User {uid} has {of_user} connections to usherd, as many as permitted");
             return Err(Refusal::LimitsExceeded { message });
         }
-        if all >= max {
+        if all >= self.max {
             let message = format!("usherd has {all} connections, as many as permitted");
             return Err(Refusal::LimitsExceeded { message });
         }
@@ -67,16 +67,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everyone_has_a_limit_and_root_a_reserve() {
+    fn everyone_has_a_limit_but_root() {
         let guests = Arc::new(Guests::new(3, 2));
         let uid = |n: u32| Uid::try_from(n).unwrap();
         let held: Vec<_> = (0..2).map(|_| guests.admit(uid(1)).unwrap()).collect();
         assert!(guests.admit(uid(1)).is_err(), "the user's limit");
         let other = guests.admit(uid(2)).unwrap();
         assert!(guests.admit(uid(3)).is_err(), "everybody's limit");
-        let root = guests.admit(Uid::ROOT).unwrap();
+        let roots: Vec<_> = (0..10).map(|_| guests.admit(Uid::ROOT).unwrap()).collect();
         drop(held);
-        drop(root);
+        assert!(guests.admit(uid(1)).is_ok(), "root's do not count");
+        drop(roots);
         assert!(guests.admit(uid(1)).is_ok());
         drop(other);
         assert!(guests.present.lock().unwrap().len() <= 1, "nobody is remembered for nothing");
