@@ -8,10 +8,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
     SocketFlags, SocketType, connect, recv, sendmsg, socket_with,
+    sockopt::{self, Timeout},
 };
 use serde::de::DeserializeOwned;
 
@@ -59,17 +60,21 @@ impl Connection {
     pub fn connect(path: &Path, deadline: Instant) -> Result<Self, CallError> {
         let lost = |e: Errno| CallError::Lost(e.into());
         let address = SocketAddrUnix::new(path).map_err(lost)?;
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(lost)?;
         loop {
+            // Where the backlog is full, connect(2) waits for as long as it may take to send, socket(7). The kernel lets those
+            // who wait in one by one; thousands that try again and again would keep the broker from working.
+            let left = left(deadline, "connecting")?;
+            sockopt::set_socket_timeout(&socket, Timeout::Send, Some(left)).map_err(lost)?;
             match connect(&socket, &address) {
                 Ok(()) => break,
                 Err(Errno::INTR) => {}
-                // unix(7): the backlog is full, and nothing tells when it will not be.
-                Err(Errno::AGAIN) => pause(deadline, "connecting")?,
+                Err(Errno::AGAIN) => return Err(CallError::TimedOut("connecting")),
                 Err(e) => return Err(CallError::Absent(e.into())),
             }
         }
+        ioctl_fionbio(&socket, true).map_err(lost)?;
         Ok(Self { socket, decoder: Decoder::new(MAX_REPLY) })
     }
 
@@ -186,19 +191,14 @@ impl AsFd for Connection {
 
 /// What is left until the deadline, for poll(2).
 fn timeout(deadline: Instant, phase: &'static str) -> Result<Timespec, CallError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(CallError::TimedOut(phase));
-    }
+    let left = left(deadline, phase)?;
     Ok(Timespec {
         tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: left.subsec_nanos().into(),
     })
 }
 
-/// A short rest, never past the deadline.
-fn pause(deadline: Instant, phase: &'static str) -> Result<(), CallError> {
-    timeout(deadline, phase)?;
-    std::thread::sleep(Duration::from_millis(2));
-    Ok(())
+fn left(deadline: Instant, phase: &'static str) -> Result<Duration, CallError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(CallError::TimedOut(phase)) } else { Ok(left) }
 }
