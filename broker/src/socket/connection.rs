@@ -140,33 +140,31 @@ impl Connection {
                     return Ok(None);
                 }
             }
-            let mut buffer = [0_u8; 4096];
-            let (count, passed) = self.receive(&mut buffer).await?;
-            if let Some(fd) = passed {
-                self.passed = Some(fd);
-            }
-            if count == 0 {
+            if self.receive().await? == 0 {
                 return Ok(None);
             }
-            self.decoder.push(buffer.get(..count).unwrap_or_default());
         }
     }
 
-    /// Bytes, and a descriptor if one came with them. More than one are closed by the kernel: there is no room.
-    async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
-        let stream = &self.stream;
+    /// Takes bytes, and a descriptor if one came with them; says how many bytes. More descriptors than one are closed by the
+    /// kernel: there is no room.
+    async fn receive(&mut self) -> io::Result<usize> {
+        let Self { stream, decoder, passed, .. } = self;
+        // The buffer is here, and not in what waits: thousands may be connected and say nothing.
         let receive = || {
+            let mut buffer = [0_u8; 4096];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-            let mut parts = [io::IoSliceMut::new(buffer)];
-            let message = recvmsg(stream, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-            let mut passed = None;
+            let mut parts = [io::IoSliceMut::new(&mut buffer)];
+            let message = recvmsg(&*stream, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
             for part in ancillary.drain() {
                 if let RecvAncillaryMessage::ScmRights(fds) = part {
-                    passed = fds.last();
+                    *passed = fds.last().or(passed.take());
                 }
             }
-            Ok((message.bytes, passed))
+            let count = message.bytes;
+            decoder.push(buffer.get(..count).unwrap_or_default());
+            Ok(count)
         };
         stream.async_io(Interest::READABLE, receive).await
     }
