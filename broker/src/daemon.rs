@@ -15,6 +15,7 @@ use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
 use crate::manager::Managers;
+use crate::memory::Memory;
 use crate::run::Run;
 use crate::scopes::Scopes;
 use crate::socket::{self, Guests, Headroom, Lock, Service, Tokens};
@@ -115,6 +116,8 @@ async fn start(lock: &Lock) -> Result<()> {
     let (model, first) = Model::restore(for_model, found, clock::now());
     crash::point(crash::START_RESTORED);
     let (broker, inbox) = Broker::new();
+    let memory = Memory::default();
+    tokio::spawn(memory.clone().give_back());
     let runtime_limits = settings::runtime_limits(&configuration);
     let lookups = Lookups::new(broker.clone());
     let interpreter = Interpreter {
@@ -133,7 +136,16 @@ async fn start(lock: &Lock) -> Result<()> {
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);
     let tokens = Tokens::load()?;
-    let service = Service { broker, guests, headroom, lookups, tokens, cgroups, runtime_limits };
+    let service = Service {
+        broker,
+        guests,
+        headroom,
+        lookups,
+        tokens,
+        memory: memory.clone(),
+        cgroups,
+        runtime_limits,
+    };
     let lock_held = lock;
     let ready = move || match socket::bind(lock_held) {
         Ok(listener) => {
@@ -145,7 +157,7 @@ async fn start(lock: &Lock) -> Result<()> {
         }
         Err(error) => Err(error),
     };
-    Run { model, interpreter, inbox, foreground, next_request: 0 }.run(first, ready).await
+    Run { model, interpreter, inbox, foreground, memory, next_request: 0 }.run(first, ready).await
 }
 
 fn foreground_watch(has_vts: bool) -> Option<(Foreground, Readiness)> {

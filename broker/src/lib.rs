@@ -21,6 +21,7 @@ mod linger;
 mod logging;
 mod lookups;
 mod manager;
+mod memory;
 mod restore;
 mod rivals;
 mod run;

@@ -12,6 +12,7 @@ use usher_model::{Effect, Event, Model, RequestId};
 
 use crate::inbox::Message;
 use crate::interpret::{Interpreter, Requester};
+use crate::memory::Memory;
 use crate::sys::Readiness;
 use crate::sys::vt::Foreground;
 use crate::sys::{accounts, clock};
@@ -27,6 +28,7 @@ pub(crate) struct Run {
     pub(crate) interpreter: Interpreter,
     pub(crate) inbox: mpsc::Receiver<Message>,
     pub(crate) foreground: Option<(Foreground, Readiness)>,
+    pub(crate) memory: Memory,
     pub(crate) next_request: u64,
 }
 
@@ -53,6 +55,7 @@ impl Run {
             match self.wait(&mut signals).await? {
                 Wake::Message(message) => self.take_all(message),
                 Wake::LeadersGone(sessions) => {
+                    self.memory.ended(sessions.len());
                     for session in sessions {
                         self.handle(Event::LeaderExited { session });
                     }

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use crate::inbox::Broker;
 use crate::lookups::Lookups;
+use crate::memory::Memory;
 use crate::sys::cgroup::CgroupRoot;
 pub(crate) use guests::Guests;
 pub(crate) use headroom::Headroom;
@@ -33,6 +34,7 @@ pub(crate) struct Service {
     pub(crate) lookups: Lookups,
     /// What closes a session.
     pub(crate) tokens: Tokens,
+    pub(crate) memory: Memory,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
     /// Size and number of inodes of a runtime directory.
@@ -59,11 +61,13 @@ pub(crate) async fn serve(listener: UnixListener, service: Service) {
         match Peer::of(&stream, room) {
             Ok(peer) => {
                 let service = service.clone();
+                let memory = service.memory.clone();
                 tokio::spawn(async move {
                     let uid = peer.uid;
                     if let Err(error) = connection::serve(stream, peer, service).await {
                         debug!(%uid, %error, "connection ended");
                     }
+                    memory.ended(1);
                 });
             }
             Err(error) => debug!(%error, "peer went away before it was known"),

@@ -10,6 +10,7 @@ pub mod idle;
 pub mod ipc;
 pub mod limits;
 pub mod linger;
+pub mod memory;
 pub mod mount;
 pub mod pidfd;
 mod proc;

@@ -68,6 +68,16 @@ pub(super) fn remove_sysv(kind: SysvKind, id: i32) -> io::Result<()> {
     }
 }
 
+/// Gives memory that is free back to the system, malloc_trim(3); other C libraries than glibc do that by themselves.
+pub(super) fn trim_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) is thread-safe, takes a number of bytes to keep free, and touches nothing but memory that the
+    // allocator has and nobody uses.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// linux/sched.h; libc's constants are of a type too narrow for them.
 const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 const CLONE_INTO_CGROUP: u64 = 1 << 33;

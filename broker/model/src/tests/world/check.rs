@@ -87,7 +87,10 @@ impl World {
         let saved = self.is_saved(&StateFile::Session(id.clone()));
         assert!(on_file.is_some() || !saved, "a session is on file before anyone hears of it: {reply:?}");
         let times = |record: &SessionRecord| Now { monotonic: record.monotonic, realtime: record.realtime };
-        assert!(on_file.is_none_or(|record| *since == Some(times(record))), "the next broker finds another time");
+        assert!(
+            on_file.is_none_or(|record| *since == Some(times(record))),
+            "the next broker finds another time"
+        );
         assert!(!(uid.is_root() && *continues), "root waits");
         if reply.runtime_path.is_some() {
             assert!(self.has_directory(uid), "a directory that is not there: {reply:?}");
