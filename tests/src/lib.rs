@@ -24,9 +24,11 @@
 
 mod artefacts;
 mod keys;
+pub mod load;
 mod machine;
 mod mounts;
 pub mod spec;
+pub mod storm;
 mod wait;
 
 pub use machine::background::Background;
@@ -35,6 +37,7 @@ pub use machine::command::Output;
 pub use machine::pam_login::{Entered, PamLogin};
 pub use machine::services::Usherd;
 pub use machine::shell::Shell;
+pub use machine::size::Size;
 pub use machine::usher::{ALICE, BOB, Person, ROOT};
 pub use machine::{DEADLINE, Machine};
 pub use mounts::MountInfo;

@@ -1,5 +1,6 @@
 //! Calling cargo, always as the calling user: `target/` never holds files of root.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -46,6 +47,13 @@ pub(crate) fn build_crash_points() -> Result<()> {
 pub(crate) fn build_release() -> Result<()> {
     println!("Building usher for release (the first time takes a few minutes) …");
     run(&["build", "--workspace", "--release"])
+}
+
+/// cargo's target directory: this program is in `target/PROFILE`.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("find the running program")?;
+    let target = program.parent().and_then(|profile| profile.parent());
+    Ok(target.context("the running program is in no target directory")?.to_owned())
 }
 
 /// Lets cargo start test programs, and only these, as root.

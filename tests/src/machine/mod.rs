@@ -3,10 +3,12 @@
 pub(crate) mod background;
 pub(crate) mod builder;
 pub(crate) mod command;
+mod leftovers;
 mod observe;
 pub(crate) mod pam_login;
 pub(crate) mod services;
 pub(crate) mod shell;
+pub(crate) mod size;
 pub(crate) mod usher;
 
 use std::io::Write;

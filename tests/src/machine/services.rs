@@ -14,17 +14,27 @@ use crate::spec::{NOTIFICATIONS, NOTIFY_SOCKET};
 pub struct Usherd<'m> {
     machine: &'m Machine,
     process: Background<'m>,
+    log_level: &'static str,
 }
 
 impl Machine {
     /// Starts usherd and waits until it says `READY=1` as sd_notify(3) defines it.
     pub fn start_usherd(&self) -> Usherd<'_> {
-        Usherd { machine: self, process: self.launch_usherd() }
+        self.start_usherd_at("debug")
     }
 
-    fn launch_usherd(&self) -> Background<'_> {
+    /// The same as an init would start it, without debugging messages: for many logins.
+    pub fn start_usherd_quietly(&self) -> Usherd<'_> {
+        self.start_usherd_at("info")
+    }
+
+    fn start_usherd_at(&self, log_level: &'static str) -> Usherd<'_> {
+        Usherd { machine: self, process: self.launch_usherd(log_level), log_level }
+    }
+
+    fn launch_usherd(&self, log_level: &str) -> Background<'_> {
         let environment =
-            [("NOTIFY_SOCKET", NOTIFY_SOCKET), ("USHERD_LOG", "debug"), ("RUST_BACKTRACE", "1")];
+            [("NOTIFY_SOCKET", NOTIFY_SOCKET), ("USHERD_LOG", log_level), ("RUST_BACKTRACE", "1")];
         let mut process = self.spawn_with(&["/usr/sbin/usherd"], None, &environment);
         let ready = format!("{} READY=1", process.pid());
         self.wait_for("usherd to say READY=1", || {
@@ -112,7 +122,7 @@ impl Usherd<'_> {
         if self.process.is_running() {
             self.machine.fail("usherd is to be started and still runs");
         }
-        self.process = self.machine.launch_usherd();
+        self.process = self.machine.launch_usherd(self.log_level);
     }
 
     /// A clean stop, then a start.

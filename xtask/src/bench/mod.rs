@@ -5,12 +5,11 @@
 //! which order ([`plan`]), sums up ([`stats`]) and prints ([`report`]). Cases that are compared take turns, so that a
 //! drift of the machine meets all of them.
 
-mod load;
+mod bare;
 mod plan;
 mod report;
 mod stats;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -36,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     packages::ensure()?;
     cargo::build_release()?;
     root::ask("a machine in namespaces can be made by root only")?;
-    let target = target_dir()?;
+    let target = cargo::target_dir()?;
     let result = target.join("bench");
     std::fs::create_dir_all(&result).with_context(|| format!("make {}", result.display()))?;
     // Made here, as whoever calls; root only fills it.
@@ -51,16 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 fn measure(quick: bool) -> Result<ExitCode> {
     let results = plan::run(if quick { &plan::QUICK } else { &plan::FULL })?;
     report::print(&results);
-    let json = target_dir()?.join("bench/usher.json");
+    let json = cargo::target_dir()?.join("bench/usher.json");
     let text = serde_json::to_string_pretty(&results).context("write the results as JSON")?;
     std::fs::write(&json, text + "\n").with_context(|| format!("write {}", json.display()))?;
     println!("\nAll of it: {}", json.display());
     Ok(if results.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// cargo's target directory: this program is in `target/PROFILE`.
-fn target_dir() -> Result<PathBuf> {
-    let program = std::env::current_exe().context("find the running program")?;
-    let target = program.parent().and_then(|profile| profile.parent());
-    Ok(target.context("the running program is in no target directory")?.to_owned())
 }

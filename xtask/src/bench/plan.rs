@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use usher_tests::{Background, Machine, spec};
+use usher_tests::load::{self, Held, Logins};
+use usher_tests::{Background, Machine, Size, spec};
 
-use super::load::{self, Held, Logins, Ready, Revived};
+use super::bare::{Floor, Ready};
 use super::stats::{Times, millis};
 
 /// How often.
@@ -177,7 +178,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
     machine.run(&["usherctl", "enable-linger", "alice"]);
     wait_for_managers(&machine, &["alice"])?;
 
-    let mut memory = vec![usherd.memory(0)?];
+    let mut memory = vec![usherd.memory(0)];
     say("logins with the manager running, beside pam_permit and the bare kernel");
     let mut floor = BTreeMap::new();
     let mut warm = warm(plan, &machine, 0, &mut floor)?;
@@ -189,23 +190,21 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
     let [few, many] = plan.held;
     say(&format!("{few}, then {many} sessions held"));
     let users = holders.join(",");
-    let hold = |count| Logins { service: USHER, users: &users, count, at_once: 32, rest: 0 };
+    let hold = |count| Logins { service: USHER, users: &users, count, at_once: 32, ..Logins::default() };
     let start = Instant::now();
     let some = Held::open(&machine, hold(few))?;
     let mut open_wall = start.elapsed();
     wait_for_managers(&machine, &names)?;
-    memory.push(usherd.memory(few)?);
+    memory.push(usherd.memory(few));
     let start = Instant::now();
     let rest = Held::open(&machine, hold(many - few))?;
     open_wall += start.elapsed();
-    memory.push(usherd.memory(many)?);
+    memory.push(usherd.memory(many));
     warm.extend(self::warm(plan, &machine, many, &mut floor)?);
 
     say(&format!("kill -9 with {many} sessions held, then all of them closed at once"));
     let before = sessions(&machine)?;
-    let pid = usherd.pid().to_string();
-    let words = ["usher-pam-load", "revive", "--pid", &pid, "--", "/usr/sbin/usherd"];
-    let revived: Revived = load::measure(&machine, &words)?;
+    let revived = load::revive(&machine, usherd.pid())?;
     let mut failures: Vec<String> = some.opened.failures.clone();
     failures.extend(rest.opened.failures.clone());
     let start = Instant::now();
@@ -220,7 +219,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
         close.extend(outcome.close_ns);
         failures.extend(outcome.failures);
     }
-    memory.push(Memory { held: 0, ..memory_of(&machine, revived.pid)? });
+    memory.push(Memory { held: 0, ..memory_of(&machine, revived.pid) });
     Ok(Results {
         system,
         plan: *plan,
@@ -284,22 +283,14 @@ impl<'m> Usherd<'m> {
         self.process.pid()
     }
 
-    fn memory(&self, held: usize) -> Result<Memory> {
-        Ok(Memory { held, ..memory_of(self.machine, self.pid())? })
+    fn memory(&self, held: usize) -> Memory {
+        Memory { held, ..memory_of(self.machine, self.pid()) }
     }
 }
 
-fn memory_of(machine: &Machine, pid: i32) -> Result<Memory> {
-    let rollup = format!("/proc/{pid}/smaps_rollup");
-    let text = machine.read(&rollup);
-    let kib = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse().with_context(|| format!("no {name} in {rollup}"))
-    };
-    let descriptors = machine.file(format!("/proc/{pid}/fd"));
-    let descriptors =
-        fs::read_dir(&descriptors).with_context(|| format!("list {}", descriptors.display()))?.count();
-    Ok(Memory { held: 0, pss_kib: kib("Pss:")?, anonymous_kib: kib("Pss_Anon:")?, descriptors })
+fn memory_of(machine: &Machine, pid: i32) -> Memory {
+    let Size { pss_kib, anonymous_kib, descriptors, .. } = machine.size_of(pid);
+    Memory { held: 0, pss_kib, anonymous_kib, descriptors }
 }
 
 /// Every user in turn: first a login, then a bare manager, and the next time the other way round. The users of the
@@ -329,7 +320,7 @@ fn first_logins(plan: &Plan, machine: &Machine) -> Result<First> {
 fn first_login(machine: &Machine, number: usize, first: &mut First) -> Result<()> {
     let user = format!("first{number}");
     let outcome =
-        load::cycles(machine, Logins { service: USHER, users: &user, count: 1, at_once: 1, rest: REST })?;
+        load::cycles(machine, Logins { service: USHER, users: &user, rest: REST, ..Logins::default() })?;
     let slice = format!("/user.slice/user-{}.slice", 2000 + number);
     machine.wait_for("everything of the user to be gone", || machine.cgroup_procs(&slice).is_none());
     first.open.extend(outcome.open_ns);
@@ -363,7 +354,7 @@ fn warm(
                 users: "alice",
                 count: plan.per_round,
                 at_once: case.at_once,
-                rest: 0,
+                ..Logins::default()
             };
             let outcome = load::cycles(machine, logins)?;
             // The first round warms up.
@@ -405,14 +396,14 @@ fn isolated(plan: &Plan, machine: &Machine) -> Result<Isolated> {
     let mut isolated = Isolated::default();
     for _ in 0..2 {
         let count = plan.isolated / 2;
-        let logins = Logins { service: USHER, users: "alice", count, at_once: 1, rest: REST };
+        let logins = Logins { service: USHER, users: "alice", count, rest: REST, ..Logins::default() };
         let outcome = load::cycles(machine, logins)?;
         isolated.open.extend(outcome.open_ns);
         isolated.close.extend(outcome.close_ns);
         isolated.failures.extend(outcome.failures);
         let (count, rest) = (count.to_string(), REST.to_string());
         let words = ["usher-pam-load", "floor", "--count", &count, "--rest", &rest];
-        let floor: load::Floor = load::measure(machine, &words)?;
+        let floor: Floor = load::measure(machine, &words)?;
         isolated.bare_open.extend(floor.open_ns);
         isolated.bare_close.extend(floor.close_ns);
     }
@@ -421,7 +412,7 @@ fn isolated(plan: &Plan, machine: &Machine) -> Result<Isolated> {
 
 fn add_floor(plan: &Plan, machine: &Machine, floor: &mut BTreeMap<&'static str, Times>) -> Result<()> {
     let count = plan.per_round.to_string();
-    let times: load::Floor = load::measure(machine, &["usher-pam-load", "floor", "--count", &count])?;
+    let times: Floor = load::measure(machine, &["usher-pam-load", "floor", "--count", &count])?;
     for (name, times) in [
         ("open", times.open_ns),
         ("close", times.close_ns),

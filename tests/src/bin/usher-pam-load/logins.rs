@@ -10,6 +10,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use serde::Serialize;
+use usher_tests::load::{Ending, Expect, Outcome};
 
 use crate::login::{self, Step, nanos};
 use crate::raw;
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Load {
     /// The PAM service
     #[arg(long)]
-    service: String,
+    pub(crate) service: String,
     /// The users, in turn
     #[arg(long, value_delimiter = ',', required = true)]
     users: Vec<String>,
@@ -34,16 +35,13 @@ pub(crate) struct Load {
     at_once: usize,
     /// Milliseconds of rest before each login and before each logout
     #[arg(long, default_value_t = 0)]
-    rest: u64,
-}
-
-/// What came of it.
-#[derive(Debug, Default, Serialize)]
-struct Outcome {
-    open_ns: Vec<u64>,
-    close_ns: Vec<u64>,
-    failures: Vec<String>,
-    wall_ns: u64,
+    pub(crate) rest: u64,
+    /// How they end
+    #[arg(long, value_enum, default_value_t = Ending::Close)]
+    pub(crate) ending: Ending,
+    /// What they come to, if all is well
+    #[arg(long, value_enum, default_value_t = Expect::Session)]
+    pub(crate) expect: Expect,
 }
 
 /// Logins that end at once.
@@ -72,8 +70,8 @@ pub(crate) fn hold(load: &Load) -> Result<()> {
     let (released, release) = std::io::pipe().context("make a pipe")?;
     let start = Instant::now();
     let mut started = 0;
-    while reports.opened_or_failed() < load.count {
-        while started < load.count && started - reports.opened_or_failed() < load.at_once.max(1) {
+    while reports.begun() < load.count {
+        while started < load.count && started - reports.begun() < load.at_once.max(1) {
             let (report, keep) = (&reports.writer, release.as_fd());
             start_login(load, started, report, Some((&released, keep)))?;
             started += 1;
@@ -84,15 +82,17 @@ pub(crate) fn hold(load: &Load) -> Result<()> {
     print(&reports.outcome)?;
 
     std::io::stdin().read_to_end(&mut Vec::new()).context("wait for the end of standard input")?;
-    let failed_before = std::mem::take(&mut reports.outcome).failures.len();
+    let before = std::mem::take(&mut reports.outcome);
     let start = Instant::now();
     drop(release);
-    let expected = load.count - failed_before;
-    while reports.outcome.close_ns.len() + reports.outcome.failures.len() < expected {
+    let expected = load.count - before.failures.len() - before.denied_ns.len();
+    while reports.ended() < expected {
         reports.wait()?;
     }
     reports.outcome.wall_ns = nanos(start.elapsed());
-    while waitpid(None, None).is_ok() {}
+    while let Ok(status) = waitpid(None, None) {
+        reports.died(status);
+    }
     print(&reports.outcome)
 }
 
@@ -105,8 +105,7 @@ fn start_login(load: &Load, number: usize, report: &File, hold: Option<Hold<'_>>
             // The copy of this process, or the pipe would never end.
             let _ = nix::unistd::close(std::os::fd::AsRawFd::as_raw_fd(&writer));
         }
-        let rest = Duration::from_millis(load.rest);
-        login::run(&load.service, user, report, hold.map(|(reader, _)| reader), rest);
+        login::run(load, number, user, report, hold.map(|(reader, _)| reader));
     })
     .map(drop)
 }
@@ -128,8 +127,15 @@ impl Reports {
         Ok(Self { writer: file(writer), reader: file(reader), rest: Vec::new(), outcome: Outcome::default() })
     }
 
-    fn opened_or_failed(&self) -> usize {
-        self.outcome.open_ns.len() + self.outcome.failures.len()
+    /// How many have come to something.
+    fn begun(&self) -> usize {
+        self.outcome.logins() + self.outcome.failures.len()
+    }
+
+    /// How many are over.
+    fn ended(&self) -> usize {
+        let Outcome { close_ns, denied_ns, died, failures, .. } = &self.outcome;
+        close_ns.len() + denied_ns.len() + died + failures.len()
     }
 
     /// Waits until there is something to take, and takes it.
@@ -169,8 +175,14 @@ impl Reports {
                 continue;
             }
             match serde_json::from_slice(line).context("understand a login's report")? {
-                Step::Opened(time) => self.outcome.open_ns.push(time),
+                Step::Opened(time, session) => {
+                    self.outcome.open_ns.push(time);
+                    self.outcome.sessions.push(session);
+                }
+                Step::Alone(time) => self.outcome.alone_ns.push(time),
+                Step::Denied(time) => self.outcome.denied_ns.push(time),
                 Step::Closed(time) => self.outcome.close_ns.push(time),
+                Step::Died => self.outcome.died += 1,
                 Step::Failed(why) => self.outcome.failures.push(why),
             }
         }
@@ -179,7 +191,7 @@ impl Reports {
 
     /// A login that reported nothing has failed, too.
     fn check(&mut self, expected: usize) -> Result<()> {
-        let heard = self.outcome.close_ns.len() + self.outcome.failures.len();
+        let heard = self.ended();
         ensure!(heard >= expected, "{} logins ended without a word", expected - heard);
         Ok(())
     }

@@ -9,13 +9,14 @@
 //! - `revive`: from the death of a broker until its successor serves.
 //!
 //! And, for tests: `race`, logins that race logouts and look whether they keep what they were given; `light-manager`, a
-//! user manager for that.
+//! user manager for that; `manager`, user managers of the smallest kind, good ones and bad ones.
 
 #![deny(unsafe_code)]
 
 mod floor;
 mod login;
 mod logins;
+mod manager;
 mod race;
 mod raw;
 mod ready;
@@ -47,6 +48,8 @@ enum Task {
     Race(race::Options),
     /// Be a user manager that has little to do
     LightManager,
+    /// Be a user manager
+    Manager(manager::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Revive(options) => revive::measure(&options),
         Task::Race(options) => race::run(&options),
         Task::LightManager => race::light_manager(),
+        Task::Manager(options) => manager::be(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

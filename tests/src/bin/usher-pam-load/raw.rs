@@ -1,4 +1,4 @@
-//! fork(2), which the type system cannot vouch for. The only file with unsafe code.
+//! fork(2) and _exit(2), which the type system cannot vouch for. The only file with unsafe code.
 
 #![allow(unsafe_code)]
 
@@ -13,8 +13,13 @@ pub(crate) fn child(life: impl FnOnce()) -> Result<Pid> {
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
             life();
-            // SAFETY: _exit(2) may be called by anyone. exit(3) would run the parent's clean-up a second time.
-            unsafe { nix::libc::_exit(0) }
+            exit()
         }
     }
+}
+
+/// Ends the process without any clean-up.
+pub(crate) fn exit() -> ! {
+    // SAFETY: _exit(2) may be called by anyone. exit(3) would run the parent's clean-up a second time.
+    unsafe { nix::libc::_exit(0) }
 }
