@@ -1,7 +1,7 @@
 //! Effects become calls on the edges; what comes of them goes back as events. The only file that knows every edge.
 //! What is known at once is returned; what takes time is reported when it is done.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(crate) struct Interpreter {
     pub(crate) lookups: Lookups,
     /// Bytes and inodes of a new runtime directory.
     pub(crate) runtime_limits: (u64, u64),
-    pub(crate) requests: HashMap<RequestId, Requester>,
+    pub(crate) requests: BTreeMap<RequestId, Requester>,
     /// Answers that are due as soon as everything is on file.
     pub(crate) answers: Vec<(RequestId, Answer)>,
 }

@@ -1,6 +1,6 @@
 //! The leaders' pidfds, by session: watched for their end, and signalled on request.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use usher_protocol::ids::SessionId;
@@ -12,8 +12,8 @@ use crate::sys::{Readiness, Result, pidfd};
 pub(crate) struct Leaders {
     watch: ExitWatch,
     some_gone: Readiness,
-    sessions: HashMap<u64, SessionId>,
-    keys: HashMap<SessionId, u64>,
+    sessions: BTreeMap<u64, SessionId>,
+    keys: BTreeMap<SessionId, u64>,
     next_key: u64,
 }
 
@@ -21,7 +21,7 @@ impl Leaders {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let watch = ExitWatch::new()?;
         let some_gone = Readiness::of(&watch)?;
-        Ok(Self { watch, some_gone, sessions: HashMap::new(), keys: HashMap::new(), next_key: 0 })
+        Ok(Self { watch, some_gone, sessions: BTreeMap::new(), keys: BTreeMap::new(), next_key: 0 })
     }
 
     /// Watches a session's leader from now on.

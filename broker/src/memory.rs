@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 
 use crate::sys;
 
-/// After so many connections and sessions have ended it is worth a look: together they had some megabytes.
-const MANY: usize = 1024;
+/// After so many connections and sessions have ended it is worth a look: together they had about a megabyte.
+const MANY: usize = 256;
 /// More of a rush end soon after the first.
 const REST: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,6 @@
 //! Closing a session: by its PAM application, by an administrator, by the end of its leader; and what is left of it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use usher_protocol::ids::{LeaderPid, SessionId};
 use usher_protocol::messages::Refusal;
@@ -241,7 +241,7 @@ impl Model {
 }
 
 /// A process leads a session no more; another one may have its number by now.
-fn forget_leader(leaders: &mut HashMap<u32, SessionId>, leader: LeaderPid, id: &SessionId) {
+fn forget_leader(leaders: &mut BTreeMap<u32, SessionId>, leader: LeaderPid, id: &SessionId) {
     if leaders.get(&leader.pid) == Some(id) {
         leaders.remove(&leader.pid);
     }

@@ -1,6 +1,6 @@
 //! The one state machine: an event in, effects out. Routing only; what is done is in the files of the nouns.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use usher_protocol::ids::{SessionId, Uid, UserName};
 use usher_protocol::messages::Refusal;
@@ -23,11 +23,12 @@ const ID_BLOCK: u64 = 256;
 #[derive(Debug)]
 pub struct Model {
     pub(crate) settings: Settings,
-    pub(crate) sessions: HashMap<SessionId, Session>,
+    /// Trees, not tables: a table keeps the room of the most sessions there ever were.
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) users: BTreeMap<Uid, User>,
     pub(crate) seat0: Seat,
     /// Sessions by their leader's process id.
-    pub(crate) leaders: HashMap<u32, SessionId>,
+    pub(crate) leaders: BTreeMap<u32, SessionId>,
     pub(crate) timers: Timers,
     /// Who has a linger flag, and whose name that is, if it is known. A user may have several names.
     pub(crate) lingering: BTreeMap<UserName, Option<Uid>>,
@@ -57,10 +58,10 @@ impl Model {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            sessions: HashMap::new(),
+            sessions: BTreeMap::new(),
             users: BTreeMap::new(),
             seat0: Seat::default(),
-            leaders: HashMap::new(),
+            leaders: BTreeMap::new(),
             timers: Timers::default(),
             lingering: BTreeMap::new(),
             lookups: Lookups::default(),

@@ -2,7 +2,7 @@
 //! descriptor and no task. In the kernel an entry takes a file and an epoll item, together about half a KiB; here, one
 //! entry of a map.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{Timespec, epoll};
@@ -14,7 +14,7 @@ use super::{Context, Result};
 #[derive(Debug)]
 pub struct ExitWatch {
     epoll: OwnedFd,
-    watched: HashMap<u64, OwnedFd>,
+    watched: BTreeMap<u64, OwnedFd>,
 }
 
 impl ExitWatch {
@@ -24,7 +24,7 @@ impl ExitWatch {
     /// Out of descriptors.
     pub fn new() -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("create", "epoll instance")?;
-        Ok(Self { epoll, watched: HashMap::new() })
+        Ok(Self { epoll, watched: BTreeMap::new() })
     }
 
     /// Watches a process under a key of the caller's choice, in place of the one that had the key before. A process

@@ -36,7 +36,9 @@ fn rage(machine: &Machine, users: &str, plan: &Plan, ending: Ending) -> Result<S
     let mut storm = Storm::begin(machine, plan)?;
     let mut held = Vec::new();
     sample(machine, &mut storm.survived)?;
-    while storm.survived.peak < plan.logins && plan.has_time() {
+    // What follows takes as long as this.
+    let half = plan.until.saturating_duration_since(Instant::now()) / 2;
+    while storm.survived.peak < plan.logins && Instant::now() + half < plan.until {
         let count = CHUNK.min(plan.logins - storm.survived.peak);
         let some = Held::open(machine, Logins { users, count, at_once: 32, ending, ..Logins::default() })?;
         no_failures("logins", &some.opened)?;
