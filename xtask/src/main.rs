@@ -11,6 +11,7 @@ mod fuzz;
 mod packages;
 mod root;
 mod shell;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -39,6 +40,9 @@ enum Task {
     /// Feed every reader of other people's bytes with millions of odd ones, for some seconds each
     Fuzz(fuzz::Options),
     /// What continuous integration runs: format, lints, documentation, dependencies, tests, a little fuzzing
+    /// Let storms loose on usherd for some minutes: crashes, thousands of logins, bad managers
+    Soak(soak::Options),
+    /// What continuous integration runs: format, lints, documentation, dependencies, tests
     Ci,
     /// Install the Debian packages that the other commands need, and nothing else
     Setup,
@@ -67,6 +71,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(prepared) => in_machine("demo", &prepared, demo::run),
         Task::Shell(prepared) => in_machine("shell", &prepared, shell::run),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Ci => ci::run(),
