@@ -148,9 +148,11 @@ async fn start(lock: &Lock) -> Result<()> {
     };
     let lock_held = lock;
     let ready = move || match socket::bind(lock_held) {
-        Ok(listener) => {
+        Ok(listeners) => {
             crash::point(crash::START_LISTENING);
-            tokio::spawn(socket::serve(listener, service));
+            for listener in listeners {
+                tokio::spawn(socket::serve(listener, service.clone()));
+            }
             info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
             tell_service_manager();
             Ok(())

@@ -14,10 +14,12 @@ use rustix::net::{
     SocketFlags, SocketType, connect, recv, sendmsg, socket_with,
     sockopt::{self, Timeout},
 };
+use rustix::process::geteuid;
 use serde::de::DeserializeOwned;
 
 use crate::messages::{Call, Refusal};
 use crate::wire::{Decoder, MAX_REPLY, Reply, Request, WireError, encode_request};
+use crate::{ROOT_SOCKET_PATH, SOCKET_PATH};
 
 /// What can go wrong with a call. Only [`CallError::Refused`] is the broker's own answer.
 #[derive(Debug, thiserror::Error)]
@@ -53,11 +55,22 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the broker's socket. A dead or absent socket fails at once; a full one is waited for.
+    /// Connects to the broker's socket. A dead or absent socket fails at once; a full one is waited for. At usherd's own
+    /// [`SOCKET_PATH`], root uses [`ROOT_SOCKET_PATH`] where there is one, and does not wait behind everybody else.
     ///
     /// # Errors
     /// [`CallError::Absent`], [`CallError::TimedOut`] or [`CallError::Lost`].
     pub fn connect(path: &Path, deadline: Instant) -> Result<Self, CallError> {
+        if path == Path::new(SOCKET_PATH) && geteuid().is_root() {
+            match Self::connect_to(Path::new(ROOT_SOCKET_PATH), deadline) {
+                Err(CallError::Absent(_)) => {}
+                outcome => return outcome,
+            }
+        }
+        Self::connect_to(path, deadline)
+    }
+
+    fn connect_to(path: &Path, deadline: Instant) -> Result<Self, CallError> {
         let lost = |e: Errno| CallError::Lost(e.into());
         let address = SocketAddrUnix::new(path).map_err(lost)?;
         let flags = SocketFlags::CLOEXEC;

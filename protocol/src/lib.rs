@@ -25,3 +25,5 @@ pub mod wire;
 
 /// Where usherd listens. Mode 0666: every peer is identified by the kernel, not by the file's mode.
 pub const SOCKET_PATH: &str = "/run/usher/broker";
+/// Where it listens for root alone, mode 0600: a queue in which nobody but root stands. All logins come this way.
+pub const ROOT_SOCKET_PATH: &str = "/run/usher/broker.root";

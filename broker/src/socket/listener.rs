@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
@@ -11,7 +10,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with,
 };
 use tokio::net::UnixListener;
-use usher_protocol::SOCKET_PATH;
+use usher_protocol::{ROOT_SOCKET_PATH, SOCKET_PATH};
 
 use crate::crash;
 
@@ -49,21 +48,26 @@ impl Lock {
     }
 }
 
-/// Listens at the broker's path. The socket appears there complete, in place of one that a dead broker left behind.
-pub(crate) fn bind(_lock: &Lock) -> Result<UnixListener> {
-    let path = Path::new(SOCKET_PATH);
-    let fresh = path.with_extension("new");
-    let _ = std::fs::remove_file(&fresh);
+/// Listens at the broker's two paths, root's and everybody's: the kernel serves whoever knocks in order, and at a socket that
+/// anybody may flood, root would stand behind them.
+pub(crate) fn bind(lock: &Lock) -> Result<[UnixListener; 2]> {
+    // Everyone may talk; who is who, the kernel says of each connection, of root's, too.
+    Ok([listen_at(lock, ROOT_SOCKET_PATH, 0o600)?, listen_at(lock, SOCKET_PATH, 0o666)?])
+}
+
+/// The socket appears there complete, in place of one that a dead broker left behind.
+fn listen_at(_lock: &Lock, path: &str, mode: u32) -> Result<UnixListener> {
+    let fresh = &format!("{path}.new");
+    let _ = std::fs::remove_file(fresh);
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .context("cannot make the broker's socket")?;
-    let address = SocketAddrUnix::new(&fresh).context("cannot name the broker's socket")?;
-    bind_to(&socket, &address).with_context(|| format!("cannot bind {}", fresh.display()))?;
-    listen(&socket, BACKLOG).with_context(|| format!("cannot listen on {}", fresh.display()))?;
-    // Everyone may talk; who is who, the kernel says of each connection.
-    std::fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o666))
-        .with_context(|| format!("cannot open {} to everyone", fresh.display()))?;
+    let address = SocketAddrUnix::new(fresh).context("cannot name the broker's socket")?;
+    bind_to(&socket, &address).with_context(|| format!("cannot bind {fresh}"))?;
+    listen(&socket, BACKLOG).with_context(|| format!("cannot listen on {fresh}"))?;
+    std::fs::set_permissions(fresh, std::os::unix::fs::PermissionsExt::from_mode(mode))
+        .with_context(|| format!("cannot set the mode of {fresh}"))?;
     crash::point(crash::START_SOCKET_MADE);
-    std::fs::rename(&fresh, path).with_context(|| format!("cannot put the socket at {SOCKET_PATH}"))?;
+    std::fs::rename(fresh, path).with_context(|| format!("cannot put the socket at {path}"))?;
     UnixListener::from_std(socket.into()).context("cannot hand the broker's socket to the runtime")
 }
