@@ -210,10 +210,14 @@ async fn set_linger(
         return replies.refuse(&refusal).await;
     }
     let linger = request.linger;
+    // For the name service, then perhaps for the disk.
+    replies.hand_on();
+    let lookup = replies.lookup().await;
     let account = match account_of(uid, linger, caller, service).await {
         Ok(account) => account,
         Err(refusal) => return replies.refuse(&refusal).await,
     };
+    drop(lookup);
     forward(broker, replies, move |request| Event::SetLinger { request, caller, account, linger }).await
 }
 

@@ -11,20 +11,31 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use serde::Serialize;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout_at};
 use usher_protocol::ids::SessionId;
 use usher_protocol::messages::{Call, Refusal};
 use usher_protocol::wire::{Decoder, MAX_REQUEST, Request, WireError, encode_error, encode_reply};
 
+use super::guests::{Lookup, Place, Turn};
 use super::peer::Peer;
 use super::{Service, calls};
 use crate::crash;
 
 /// How long a peer may take to make room for a reply.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a peer that is not root may say nothing between two requests: a place is not for keeps.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long such a peer may take from the first byte of a request to its last.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// A reply of this size may wait for its peer without keeping the user's other requests waiting. What is larger may not: one
+/// user's peers that do not read would fill the memory.
+const SMALL_REPLY: usize = 64 * 1024;
 
 /// A connection and what has been read of it.
 pub(crate) struct Connection {
     stream: UnixStream,
+    /// Whether its peer may take all the time there is.
+    patient: bool,
     decoder: Decoder,
     /// The last descriptor that came; taken by the next call that wants one.
     passed: Option<OwnedFd>,
@@ -33,13 +44,9 @@ pub(crate) struct Connection {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(stream: UnixStream, peer: Peer, service: Service) -> io::Result<()> {
-    let mut connection = Connection { stream, decoder: Decoder::new(MAX_REQUEST), passed: None, told: None };
-    let room = service.headroom.check(peer.room, peer.uid);
-    let _place = match room.and_then(|()| service.guests.admit(peer.uid)) {
-        Ok(place) => place,
-        Err(refusal) => return connection.refuse(&refusal).await,
-    };
+pub(crate) async fn serve(stream: UnixStream, peer: Peer, place: Place, service: Service) -> io::Result<()> {
+    let (decoder, patient) = (Decoder::new(MAX_REQUEST), peer.uid.is_root());
+    let mut connection = Connection { stream, patient, decoder, passed: None, told: None };
     loop {
         let frame = match connection.next_frame().await {
             Ok(Some(frame)) => frame,
@@ -53,6 +60,7 @@ pub(crate) async fn serve(stream: UnixStream, peer: Peer, service: Service) -> i
         };
         connection.told = None;
         crash::point(crash::REQUEST_READ);
+        let turn = Some(place.turn().await);
         let request = match Request::from_frame(&frame) {
             Ok(request) => request,
             Err(error) => return connection.refuse(&malformed(&error)).await,
@@ -60,7 +68,8 @@ pub(crate) async fn serve(stream: UnixStream, peer: Peer, service: Service) -> i
         let passed = connection.passed.take();
         match Call::parse(&request.method, request.parameters.as_deref()) {
             Ok(call) => {
-                let mut replies = Replies { connection: &mut connection, request: &request };
+                let mut replies =
+                    Replies { connection: &mut connection, request: &request, place: &place, turn };
                 calls::answer(call, &peer, passed, &service, &mut replies).await?;
             }
             Err(refusal) if request.oneway => {
@@ -80,6 +89,9 @@ fn is_reset(error: &io::Error) -> bool {
 pub(crate) struct Replies<'a> {
     connection: &'a mut Connection,
     request: &'a Request,
+    place: &'a Place,
+    /// Until the first reply.
+    turn: Option<Turn>,
 }
 
 impl Replies<'_> {
@@ -107,6 +119,16 @@ impl Replies<'_> {
         self.connection.told = session;
     }
 
+    /// Waits until the name service may be asked on the peer's behalf.
+    pub(crate) async fn lookup(&self) -> Lookup {
+        self.place.lookup().await
+    }
+
+    /// The answer has to wait for something else than usherd: others are worked on meanwhile.
+    pub(crate) fn hand_on(&mut self) {
+        self.turn.iter_mut().for_each(Turn::hand_on);
+    }
+
     /// The connection's socket, for what the kernel says of the peer.
     pub(crate) fn stream(&self) -> &UnixStream {
         &self.connection.stream
@@ -117,7 +139,7 @@ impl Replies<'_> {
         if self.request.oneway {
             return Ok(());
         }
-        self.connection.send(encode_reply(parameters, continues)).await
+        self.send(encode_reply(parameters, continues)).await
     }
 
     /// Sends a refusal.
@@ -125,12 +147,25 @@ impl Replies<'_> {
         if self.request.oneway {
             return Ok(());
         }
-        self.connection.send(encode_error(refusal)).await
+        self.send(encode_error(refusal)).await
+    }
+
+    async fn send(&mut self, frame: serde_json::Result<Vec<u8>>) -> io::Result<()> {
+        // The work is done, and one that reads slowly holds up itself.
+        self.hand_on();
+        let turn = self.turn.take();
+        let held = turn.filter(|_| frame.as_ref().is_ok_and(|frame| frame.len() > SMALL_REPLY));
+        let sent = self.connection.send(frame).await;
+        drop(held);
+        sent
     }
 }
 
 impl Connection {
+    /// The next request; `None` when the peer has hung up, or has not been heard of for too long.
     async fn next_frame(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let idle_until = Instant::now() + IDLE_TIMEOUT;
+        let mut whole_by = None;
         loop {
             match self.decoder.next_frame() {
                 Ok(Some(frame)) => return Ok(Some(frame)),
@@ -140,7 +175,18 @@ impl Connection {
                     return Ok(None);
                 }
             }
-            if self.receive().await? == 0 {
+            if self.decoder.is_mid_frame() {
+                whole_by = whole_by.or_else(|| Some(Instant::now() + READ_TIMEOUT));
+            }
+            let count = if self.patient {
+                self.receive().await?
+            } else {
+                match timeout_at(whole_by.unwrap_or(idle_until), self.receive()).await {
+                    Ok(count) => count?,
+                    Err(_) => return Ok(None),
+                }
+            };
+            if count == 0 {
                 return Ok(None);
             }
         }
@@ -186,3 +232,6 @@ impl Connection {
 fn malformed(error: &WireError) -> Refusal {
     Refusal::InvalidParameter { parameter: "message".to_owned(), message: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,14 +12,16 @@ mod token;
 
 use std::sync::Arc;
 
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
+use usher_protocol::wire::encode_error;
 
 use crate::inbox::Broker;
 use crate::lookups::Lookups;
 use crate::memory::Memory;
 use crate::sys::cgroup::CgroupRoot;
 pub(crate) use guests::Guests;
+use guests::Place;
 pub(crate) use headroom::Headroom;
 pub(crate) use listener::{Lock, bind};
 use peer::Peer;
@@ -41,10 +43,19 @@ pub(crate) struct Service {
     pub(crate) runtime_limits: (u64, u64),
 }
 
+/// So many connections are taken before everybody else has a turn, so that whoever floods a socket keeps neither the loop from
+/// its work nor root from coming in at the other one.
+const BURST: u32 = 16;
+
 /// Takes connections for ever.
 pub(crate) async fn serve(listener: UnixListener, service: Service) {
     let mut failing = false;
+    let mut taken: u32 = 0;
     loop {
+        taken = taken.wrapping_add(1);
+        if taken.is_multiple_of(BURST) {
+            tokio::task::yield_now().await;
+        }
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -57,20 +68,36 @@ pub(crate) async fn serve(listener: UnixListener, service: Service) {
             }
         };
         failing = false;
-        let room = service.headroom.now(&stream);
-        match Peer::of(&stream, room) {
-            Ok(peer) => {
-                let service = service.clone();
-                let memory = service.memory.clone();
-                tokio::spawn(async move {
-                    let uid = peer.uid;
-                    if let Err(error) = connection::serve(stream, peer, service).await {
-                        debug!(%uid, %error, "connection ended");
-                    }
-                    memory.ended(1);
-                });
+        let Some((peer, place)) = admit(&stream, &service) else { continue };
+        let service = service.clone();
+        let memory = service.memory.clone();
+        tokio::spawn(async move {
+            let uid = peer.uid;
+            if let Err(error) = connection::serve(stream, peer, place, service).await {
+                debug!(%uid, %error, "connection ended");
             }
-            Err(error) => debug!(%error, "peer went away before it was known"),
+            memory.ended(1);
+        });
+    }
+}
+
+/// Who has come, and a place; `None` if there is none, which is said.
+fn admit(stream: &UnixStream, service: &Service) -> Option<(Peer, Place)> {
+    let room = service.headroom.now(stream);
+    let peer = match Peer::of(stream, room) {
+        Ok(peer) => peer,
+        Err(error) => {
+            debug!(%error, "peer went away before it was known");
+            return None;
+        }
+    };
+    let room = service.headroom.check(room, peer.uid);
+    match room.and_then(|()| service.guests.admit(peer.uid)) {
+        Ok(place) => Some((peer, place)),
+        Err(refusal) => {
+            // A new connection has room for this much, unless its peer has gone.
+            let _ = encode_error(&refusal).map(|frame| stream.try_write(&frame));
+            None
         }
     }
 }
