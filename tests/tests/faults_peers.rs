@@ -147,7 +147,7 @@ assert refusals == 244
 "#;
     let mut hoarder = stay(&machine, "bob", text);
     let refused = machine.try_as_user("bob", &["usherctl", "list-sessions"]);
-    assert!(refused.code == 1 && refused.stderr.contains("as many as permitted"), "{refused}");
+    assert!(refused.code == 1 && refused.stderr.contains("UserConnectionsMax="), "{refused}");
     // bob himself can still log in: his login is root's business.
     let login = Login::of(&machine, "bob");
     machine.as_user("alice", &["usherctl", "list-sessions"]);
