@@ -140,7 +140,7 @@ impl Drop for Machine {
     }
 }
 
-/// Reads `pid N`, then `ready` or `error …`.
+/// Reads `pid N`, and `ready` or `error …`: of two processes, so in either order.
 fn readiness(mut out: ChildStdout) -> Result<i32> {
     use std::io::Read;
     use std::os::fd::AsFd;
@@ -153,9 +153,9 @@ fn readiness(mut out: ChildStdout) -> Result<i32> {
                 bail!("the machine did not boot: {error}");
             }
         }
-        if text.ends_with("ready\n") {
-            let pid = text.lines().find_map(|line| line.strip_prefix("pid "));
-            return pid.and_then(|pid| pid.parse().ok()).with_context(|| format!("no pid in {text:?}"));
+        let pid = text.lines().find_map(|line| line.strip_prefix("pid "));
+        if let Some(pid) = pid.filter(|_| text.ends_with('\n') && text.lines().any(|line| line == "ready")) {
+            return pid.parse().with_context(|| format!("no pid in {text:?}"));
         }
         ensure!(
             wait::readable(out.as_fd(), deadline)?,
