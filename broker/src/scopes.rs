@@ -66,7 +66,7 @@ impl Scopes {
     pub(crate) fn creation(&self) -> impl FnOnce(Uid, &SessionId, LeaderPid) -> Result<()> + Send + use<> {
         let root = self.root.clone();
         move |uid, session, leader| match root {
-            Some(root) => root.create_scope(uid, session, leader.pid),
+            Some(root) => root.place_leader(uid, session, leader),
             None => Err(SysError::other("create cgroup", session.scope(), "there is no cgroup2 tree")),
         }
     }

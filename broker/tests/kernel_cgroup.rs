@@ -17,7 +17,7 @@ use usher_broker::sys::pidfd;
 use usher_broker::sys::scope_watch::ScopeWatch;
 use usher_broker::sys::spawn::spawn_in_cgroup;
 use usher_model::Reaped;
-use usher_protocol::ids::SessionId;
+use usher_protocol::ids::{LeaderPid, SessionId};
 
 fn root() -> CgroupRoot {
     require_root();
@@ -51,6 +51,22 @@ fn a_scope_is_made_found_and_reaped() {
     assert_eq!(root.reap_scope(uid, &id).unwrap(), Reaped::Gone);
     assert_eq!(root.remove_slice(uid).unwrap(), Reaped::Gone);
     assert!(!populated(&scope).unwrap() && root.procs(&scope).unwrap().is_empty());
+}
+
+#[test]
+fn who_has_a_dead_leaders_number_stays_where_it_is() {
+    let (root, uid, id) = (root(), uid(20), id("k20"));
+    let process = Process::start();
+    let (origin, leader) = (cgroup_of(process.pid()).unwrap(), pidfd::leader_of(process.pid()).unwrap());
+    let dead = LeaderPid { start: leader.start - 1, ..leader };
+    assert!(root.place_leader(uid, &id, dead).unwrap_err().is_gone());
+    assert_eq!(cgroup_of(process.pid()).unwrap(), origin);
+    assert!(!root.scope_path(uid, &id).exists());
+
+    root.place_leader(uid, &id, leader).unwrap();
+    assert_eq!(root.session_of_pid(process.pid()), Some(id));
+    process.end();
+    wait_until("the slice is removed", || root.remove_slice(uid).unwrap(), |reaped| *reaped == Reaped::Gone);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! Slices and scopes belong to root; `user@UID.service` belongs to the user, who may do below it what he likes.
 
+mod leader;
 pub(crate) mod path;
 mod survivors;
 mod tree;

@@ -1,0 +1,28 @@
+//! A leader's way into its session's scope. The kernel takes a process by its number only, and may make us wait before it
+//! looks: meanwhile the leader may have ended, and its number be somebody else's.
+
+use rustix::io::Errno;
+use usher_protocol::ids::{LeaderPid, SessionId, Uid};
+
+use super::super::{Context, Result, pidfd};
+use super::{CgroupRoot, cgroup_of};
+
+impl CgroupRoot {
+    /// [`CgroupRoot::create_scope`] for a leader by its number and start time. Whoever else was moved in its place is put
+    /// back to where its parent is, which is where a process comes from.
+    ///
+    /// # Errors
+    /// As for [`CgroupRoot::create_scope`]; [`super::SysError::is_gone`] also if the number is another process's.
+    pub fn place_leader(&self, uid: Uid, id: &SessionId, leader: LeaderPid) -> Result<()> {
+        self.create_scope(uid, id, leader.pid)?;
+        // One that has ended after it was moved is nobody else; its end is noticed elsewhere.
+        if pidfd::leader_of(leader.pid).is_ok_and(|moved| moved != leader) {
+            let parent = pidfd::parents(leader.pid).next();
+            let origin = parent.and_then(|parent| cgroup_of(parent.pid));
+            self.move_pid(leader.pid, origin.as_deref().unwrap_or("/"))?;
+            self.reap_scope(uid, id)?;
+            return Err(Errno::SRCH).context("move the leader, which is gone, to", id.scope());
+        }
+        Ok(())
+    }
+}
