@@ -16,7 +16,7 @@ const BUDGET: Duration = Duration::from_secs(5 + 2 + 3);
 
 /// Settings for the cast: little waiting.
 pub(crate) const CONFIG: &str = "[Login]\nUserStopDelaySec=0\nManager=/usr/local/bin/manager\nManagerReadyWaitSec=2\n\
-    ManagerStopTimeoutSec=500ms\nSessionStopTimeoutSec=200ms\n";
+    ManagerStopTimeoutSec=500ms\nSessionStopTimeoutSec=200ms\nLingerStart=home-available\n";
 
 /// A machine for them.
 pub(crate) fn machine() -> Machine {
