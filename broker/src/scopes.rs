@@ -118,13 +118,13 @@ impl Scopes {
     /// the kernel itself keeps them, and the session with them.
     pub(crate) fn kill(&self, uid: Uid, session: &SessionId, why: &str) -> Result<()> {
         let Some(root) = self.root.clone() else { return Ok(()) };
-        let path = root.scope_path(uid, session);
-        tracing::warn!(%uid, %session, "{why}: {}", root.survivors(&path));
+        let (path, slice) = (root.scope_path(uid, session), root.slice_path(uid));
+        tracing::warn!(%uid, %session, "{why}: {}", root.survivors(&path, &slice));
         let killed = root.kill_all(&path);
         let session = session.clone();
         tokio::spawn(async move {
             tokio::time::sleep(AFTER_KILL).await;
-            let left = root.survivors(&path);
+            let left = root.survivors(&path, &slice);
             if !left.is_empty() {
                 tracing::warn!(%uid, %session, "processes do not go away, not even when killed: {left}");
             }

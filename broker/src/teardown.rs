@@ -49,7 +49,8 @@ pub(crate) async fn run(
             match cgroups.remove_slice(uid) {
                 Err(error) => problems.push(error.to_string()),
                 Ok(Reaped::Busy) => {
-                    let left = cgroups.survivors(&cgroups.slice_path(uid));
+                    let slice = cgroups.slice_path(uid);
+                    let left = cgroups.survivors(&slice, &slice);
                     problems.push(format!("processes are left in {}: {left}", uid.slice()));
                 }
                 Ok(Reaped::Gone) => {}

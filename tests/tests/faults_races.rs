@@ -15,47 +15,47 @@ fn seed() -> u64 {
     })
 }
 
-/// Races alice's logins, so many in all; each has to be whole, and to have a manager if that is said.
-fn race(config: &str, logins: u64, with_manager: bool, options: &[&str]) {
+/// Races alice's logins for a while; each has to be whole, and to have a manager if there is one.
+fn race(config: &str, with_manager: bool, options: &[&str]) {
     let machine = machine(config);
     let mut broker = machine.start_usherd();
     let seed = seed().to_string();
     eprintln!("USHER_RACE_SEED={seed}");
-    let command =
-        ["usher-pam-load", "race", "--service=usher-test", "--user=alice", "--uid=1001", "--seed", &seed];
+    let command = [
+        "usher-pam-load",
+        "race",
+        "--service=usher-test",
+        "--user=alice",
+        "--uid=1001",
+        "--millis=3000",
+        "--seed",
+        &seed,
+    ];
     let output = machine.run(&[&command, options].concat());
     let told: serde_json::Value = serde_json::from_str(output.text()).expect("an outcome");
     assert_eq!(told["failures"], serde_json::json!([]), "USHER_RACE_SEED={seed}\n{}", machine.dump());
-    assert_eq!(
-        (&told["whole"], &told["ready"]),
-        (&logins.into(), &(u64::from(with_manager) * logins).into())
-    );
     wait_nothing_left(&machine);
     assert!(broker.is_running());
-    // Or nothing was raced: she has gone for good so often, and in between as often as not for a moment.
+    let number = |key: &str| told[key].as_u64().expect("a number");
+    assert_eq!(number("ready"), if with_manager { number("whole") } else { 0 });
+    // Or nothing was raced. As often as she has gone, she has come back while her manager was being stopped.
     let gone = broker.log().matches("user alice (1001) is gone").count();
-    eprintln!("{told}, gone {gone} times");
-    assert!(gone >= 3, "alice was gone {gone} times only");
+    eprintln!("{told}, alice was gone {gone} times");
+    assert!(gone >= 2 || number("managers") >= 2, "{told}, alice was gone {gone} times");
 }
 
 #[test]
 fn without_a_manager() {
-    race(QUICK, 300, false, &["--lanes=3", "--logins=100", "--hold=8", "--rest=24"]);
+    race(QUICK, false, &["--lanes=3", "--hold=8", "--rest=24"]);
 }
 
 #[test]
 fn with_a_manager_that_comes_and_goes_quickly() {
     let config = "[Login]\nUserStopDelaySec=0\nManager=/usr/bin/usher-pam-load light-manager\n";
-    let options = ["--lanes=3", "--logins=40", "--hold=10", "--rest=100", "--socket=manager", "--answers"];
-    race(config, 120, true, &options);
+    race(config, true, &["--lanes=3", "--hold=10", "--rest=100", "--socket=manager", "--answers"]);
 }
 
 #[test]
 fn with_the_real_manager() {
-    race(
-        WITH_MANAGER,
-        20,
-        true,
-        &["--lanes=2", "--logins=10", "--hold=20", "--rest=400", "--socket=systemd/private"],
-    );
+    race(WITH_MANAGER, true, &["--lanes=2", "--hold=20", "--rest=400", "--socket=systemd/private"]);
 }

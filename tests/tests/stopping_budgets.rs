@@ -150,7 +150,8 @@ fn processes_of_a_session_are_named_some_by_name_and_the_rest_by_number() {
     assert!(start.elapsed() < Duration::from_secs(1) + SLACK, "{:?}", start.elapsed());
     let line = line(&broker.log(), &format!("processes of session {session} have not stopped in time"));
     assert_eq!(left.len(), 13);
-    let named: Vec<_> = left[..10].iter().map(|pid| format!("{pid} (sleep)")).collect();
+    let named: Vec<_> =
+        left[..10].iter().map(|pid| format!("{pid} (sleep) in session-{session}.scope")).collect();
     assert!(line.contains(&format!("are killed: {} and 3 more", named.join(", "))), "{line}");
 }
 

@@ -76,7 +76,7 @@ fn a_session_s_process_that_the_kernel_holds() {
 
     let killed =
         wait_said(&machine, &broker, &format!("processes of session {session} have not stopped in time"));
-    assert!(killed.contains(" (stat)"), "{killed}");
+    assert!(killed.contains(&format!(" (stat) in session-{session}.scope")), "{killed}");
     bob_does_not_notice(&machine);
     let start = Instant::now();
     let stays = wait_said(&machine, &broker, "processes do not go away, not even when killed: ");

@@ -36,7 +36,9 @@ impl Realm {
 
     /// Who is in a user's.
     pub(super) fn survivors(&self, uid: Uid) -> Survivors {
-        self.0.as_ref().map(|cgroups| cgroups.survivors(&cgroups.manager_path(uid))).unwrap_or_default()
+        let Some(cgroups) = &self.0 else { return Survivors::default() };
+        let path = cgroups.manager_path(uid);
+        cgroups.survivors(&path, &path)
     }
 
     /// Kills whatever is in a user's where nothing should be, and says whom that hits.

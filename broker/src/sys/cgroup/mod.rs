@@ -203,9 +203,10 @@ impl CgroupRoot {
         tree::processes(directory)
     }
 
-    /// Who is in a cgroup of this tree and below it, for a line in the log.
-    pub fn survivors(&self, directory: &Path) -> Survivors {
-        let name = self.name_of(directory).unwrap_or_default();
+    /// Who is in a cgroup of this tree and below it, for a line in the log. Units are named from `top` on, which is that
+    /// cgroup or one above it.
+    pub fn survivors(&self, directory: &Path, top: &Path) -> Survivors {
+        let name = self.name_of(top).unwrap_or_default();
         Survivors::look(directory, &name)
     }
 

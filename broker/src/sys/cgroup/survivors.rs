@@ -35,16 +35,16 @@ pub struct Survivors {
 struct Survivor {
     pid: u32,
     name: String,
-    /// The cgroup below the one that was looked at; empty if that itself.
+    /// The cgroup below the one from which on units are named; empty if that itself.
     unit: String,
 }
 
 impl Survivors {
-    /// Looks at the cgroup in that directory, called so in /proc/PID/cgroup. Who comes or goes meanwhile may be missed.
-    pub(super) fn look(directory: &Path, cgroup: &str) -> Self {
+    /// Looks at the cgroup in that directory; the one from which on units are named is called so in /proc/PID/cgroup. Who comes or goes meanwhile may be missed.
+    pub(super) fn look(directory: &Path, top: &str) -> Self {
         let (pids, complete) = tree::some_processes(directory, STEPS).unwrap_or_default();
         let total = pids.len();
-        let found = pids.into_iter().take(LOOKED_AT).filter_map(|pid| Survivor::find(pid, cgroup));
+        let found = pids.into_iter().take(LOOKED_AT).filter_map(|pid| Survivor::find(pid, top));
         let mut named: Vec<_> = found.collect();
         // A unit's process says more than the manager that waits for it.
         named.sort_by_key(|survivor| (survivor.unit == MANAGER_ITSELF, survivor.pid));
@@ -73,12 +73,12 @@ impl Survivors {
 
 impl Survivor {
     /// `None` for one that has gone, or to elsewhere.
-    fn find(pid: u32, cgroup: &str) -> Option<Self> {
+    fn find(pid: u32, top: &str) -> Option<Self> {
         let now = cgroup_of(pid)?;
-        if !path::is_below(&now, cgroup) {
+        if !path::is_below(&now, top) {
             return None;
         }
-        let unit = now.get(cgroup.trim_end_matches('/').len()..)?.trim_start_matches('/');
+        let unit = now.get(top.trim_end_matches('/').len()..)?.trim_start_matches('/');
         let name = proc::read(&format!("/proc/{pid}/comm")).ok()?;
         let name = String::from_utf8_lossy(&name);
         Some(Self { pid, name: printable(name.trim_end_matches('\n')), unit: printable(unit) })

@@ -2,6 +2,7 @@
 //! one number. A login that has come through looks at what it was given, holds on for a moment, and looks again: the same
 //! directory (mount and inode), its own file in it, and a manager that was ready, is the same, and answers.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -66,8 +67,8 @@ pub(crate) struct Options {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Word {
-    /// All was well, and whether the manager was ready.
-    Well { ready: bool },
+    /// All was well; the manager that was ready, if one was.
+    Well { manager: Option<String> },
     /// Something was not as it should be.
     Failed(String),
 }
@@ -80,6 +81,8 @@ struct Outcome {
     whole: usize,
     /// How many of them had a manager that was ready.
     ready: usize,
+    /// How many managers that were.
+    managers: usize,
     failures: Vec<String>,
 }
 
@@ -95,16 +98,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut text = String::new();
     reader.read_to_string(&mut text).context("read what the logins say")?;
     while waitpid(None, None).is_ok() {}
+    let mut managers = BTreeSet::new();
     let mut outcome = Outcome { seed: options.seed, ..Outcome::default() };
     for line in text.lines() {
         match serde_json::from_str(line).context("understand what a login says")? {
-            Word::Well { ready } => {
+            Word::Well { manager } => {
                 outcome.whole += 1;
-                outcome.ready += usize::from(ready);
+                outcome.ready += usize::from(manager.is_some());
+                managers.extend(manager);
             }
             Word::Failed(why) => outcome.failures.push(why),
         }
     }
+    outcome.managers = managers.len();
     logins::print(&outcome)
 }
 
@@ -168,7 +174,7 @@ fn login(options: &Options, hold: Duration, way_out: u64) -> Result<Word> {
         }
         _ => pam.close_session()?,
     }
-    Ok(Word::Well { ready: manager.is_some() })
+    Ok(Word::Well { manager: manager.map(|manager| manager.pid) })
 }
 
 /// A manager that was ready when the login came through.
