@@ -160,11 +160,13 @@ fn user_status_of_a_user_with_trouble() {
     let view = user(json!({
         "timestamp_monotonic": BEGAN, "sessions": [], "display": null, "manager": "failed",
         "notice": "the manager died\u{1b}[2J", "linger": true, "state": "lingering",
+        "kept_by": ["processes left in session c4", "linger"],
     }));
     let text = "\
 u2 (1002)
    Since: Sat 2026-11-21 01:23:04 UTC; 2min 33s ago
    State: lingering
+ Kept by: processes left in session c4, linger
  Manager: failed
   Notice: the manager died\\u{1b}[2J
   Linger: yes

@@ -6,7 +6,7 @@ use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState
 use crate::model::Model;
 use crate::record::{GcMode, SessionEntry, UserRecord};
 use crate::session::{Phase, Session};
-use crate::user::{Runtime, User};
+use crate::user::{Grace, Runtime, User};
 
 impl Model {
     /// A session is opening: it stands for its user if it does so better than the one that does now.
@@ -84,6 +84,25 @@ impl Model {
         } else {
             UserState::Closing
         }
+    }
+
+    /// What keeps a user, for whoever wonders: the parts of `User::is_kept` in words.
+    pub(crate) fn keepers(&self, user: &User) -> Vec<String> {
+        let counts = |session: &&Session| user.gc_mode == GcMode::Any || session.params.class.pins_user();
+        let sessions = user.sessions.values().filter_map(|id| self.sessions.get(id)).filter(counts);
+        let mut keepers: Vec<_> = sessions
+            .map(|session| match session.is_closing() {
+                true => format!("processes left in session {}", session.id),
+                false => format!("session {}", session.id),
+            })
+            .collect();
+        if user.linger && !user.terminated {
+            keepers.push("linger".to_owned());
+        }
+        if user.grace != Grace::None {
+            keepers.push("UserStopDelaySec".to_owned());
+        }
+        keepers
     }
 
     /// The user as it is persisted.

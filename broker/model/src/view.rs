@@ -139,6 +139,7 @@ impl Model {
             manager: user.manager.state(),
             manager_pid: user.manager.main().map(|main| main.pid),
             notice: user.notice(),
+            kept_by: self.keepers(user),
             control_group: self.settings.cgroups.then(|| format!("/user.slice/{}", account.uid.slice())),
         }
     }

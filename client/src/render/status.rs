@@ -1,7 +1,7 @@
 //! The blocks of session-status and user-status (contract/loginctl.md section 3), without the process tree.
 
 use usher_protocol::messages::{SessionView, UserView};
-use usher_protocol::session::ManagerState;
+use usher_protocol::session::{ManagerState, UserState};
 
 use crate::clock::Now;
 use crate::render::rows::yes_no;
@@ -73,7 +73,8 @@ pub fn session(view: &SessionView, leader: Option<&str>, now: &Now) -> Block {
         .unless_empty("Unit", view.scope.clone().unwrap_or_default())
 }
 
-/// A user's block. Two lines are usher's own and appear only when there is something to say.
+/// A user's block. Three lines are usher's own and appear only when there is something to say: what keeps a user who is not
+/// logged in is one of them.
 pub fn user(view: &UserView, now: &Now) -> Block {
     use ManagerState::{Failed, Restarting, Starting};
     let block = Block {
@@ -85,9 +86,14 @@ pub fn user(view: &UserView, now: &Now) -> Block {
         Starting | Restarting | Failed => view.manager.as_str(),
         _ => "",
     };
+    let keepers = match view.state {
+        UserState::Lingering | UserState::Closing => view.kept_by.join(", "),
+        _ => String::new(),
+    };
     block
         .unless_empty("Since", since(view.timestamp, view.timestamp_monotonic, now))
         .line("State", view.state.as_str())
+        .unless_empty("Kept by", keepers)
         .unless_empty("Manager", manager)
         .unless_empty("Notice", &view.notice)
         .unless_empty("Sessions", sessions(view))

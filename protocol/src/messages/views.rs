@@ -104,6 +104,9 @@ pub struct UserView {
     pub manager_pid: Option<u32>,
     /// What is wrong with the manager or the runtime directory, and what to do; empty when nothing is.
     pub notice: String,
+    /// What keeps the user, in words: each open session, each one that has processes left, the linger flag, the stop delay.
+    #[serde(default)]
+    pub kept_by: Vec<String>,
     /// The slice's cgroup, relative to the cgroup2 mount, with a leading slash.
     pub control_group: Option<String>,
 }
