@@ -138,6 +138,47 @@ fn no_helper_outlives_usherd() {
     others_log_in(&machine);
 }
 
+/// To become a user's manager is to take on the user's groups, and that asks the name service: it is the manager that
+/// hangs then, not the login.
+#[test]
+fn it_hangs_for_whoever_starts_managers() {
+    let config = format!("{LIGHT}ManagerReadyWaitSec=1\nManagerStartTimeoutSec=4\nManagerStopTimeoutSec=1\n");
+    let machine = with_late_names(&config, "hang usher-user-mana", "");
+    let _usherd = machine.start_usherd();
+    machine.start_sshd();
+    let start = Instant::now();
+    let answer = machine.ssh("root", "[ -w $XDG_RUNTIME_DIR ] && echo $XDG_SESSION_ID");
+    assert!(
+        answer.text().parse::<u32>().is_ok() && start.elapsed() < AT_ONCE,
+        "{answer} {:?}",
+        start.elapsed()
+    );
+    let start = Instant::now();
+    let mut ssh = machine.ssh_session("alice");
+    let took = start.elapsed();
+    assert!(took < AT_ONCE + Duration::from_secs(1), "the login took {took:?}");
+    let session = ssh.ask("[ -w $XDG_RUNTIME_DIR ] && echo $XDG_SESSION_ID");
+    assert_eq!(machine.state_of(&format!("sessions/{session}"), "STATE"), "active");
+    let of_login = |line: &&str| {
+        line.contains("pam_usher(sshd:session)") && line.contains(&format!("session {session}"))
+    };
+    let syslog = machine.syslog();
+    let lines: Vec<_> = syslog.lines().filter(of_login).collect();
+    assert!(
+        lines.len() == 1 && lines[0].contains("user manager is not ready yet; the login goes on without it"),
+        "{lines:?}"
+    );
+    // It is given up in time; when the name service can be asked again, the next login gets one.
+    let manager = || machine.run(&["usherctl", "show-user", "alice", "-P", "Manager"]).text().to_owned();
+    machine.wait_for("the manager to be given up", || manager() == "failed");
+    set_mode(&machine, "answer");
+    machine.ssh("alice", "true");
+    machine.wait_for("alice's manager", || is_up(&machine, ALICE.uid));
+    machine.wait_for("the first session alone", || machine.sessions(&ALICE) == [session.as_str()]);
+    ssh.close();
+    machine.wait_gone(&ALICE);
+}
+
 /// sshd and su look a user up; usherd does not, so a name service that hangs for usherd alone hinders nobody.
 #[test]
 fn usherd_looks_nobody_up_who_logs_in() {

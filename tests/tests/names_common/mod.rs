@@ -67,7 +67,7 @@ pub(crate) fn with_late_names(config: &str, mode: &str, others: &str) -> Machine
     Machine::builder()
         .config(config)
         .file("/usr/local/bin/light", MANAGER, 0o755, 0)
-        .file("/etc/nsswitch.conf", "passwd: files late\ngroup: files\nshadow: files\n", 0o644, 0)
+        .file("/etc/nsswitch.conf", "passwd: files late\ngroup: files late\nshadow: files\n", 0o644, 0)
         .file("/etc/late/passwd", &passwd, 0o644, 0)
         .file("/etc/late/mode", mode, 0o644, 0)
         .file("/home/carol/.hushlogin", "", 0o644, CAROL.uid)

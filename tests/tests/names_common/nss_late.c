@@ -1,4 +1,4 @@
-/* A name service of its own temper, for nsswitch.conf(5): `passwd: files late`. Its users are the lines of
+/* A name service of its own temper, for nsswitch.conf(5): `passwd: files late` and the same for groups. Its users are the lines of
  * /etc/late/passwd. How it behaves is the first word of /etc/late/mode: answer, notfound, unavailable, tryagain, hang or
  * slow (an answer after 3 s); if there is a second word, a list with commas, only processes of those names see it, and others
  * get answers. Whom it was asked for is in /run/late, one a line. */
@@ -69,6 +69,16 @@ static enum nss_status find(const char *name, uid_t uid, struct passwd *pw, char
 
 enum nss_status _nss_late_getpwnam_r(const char *name, struct passwd *pw, char *buf, size_t len, int *errnop) {
     return find(name, 0, pw, buf, len, errnop);
+}
+
+/* Nobody is in any group of its; only processes that the mode names notice its temper, for everybody who logs in asks. */
+enum nss_status _nss_late_initgroups_dyn(const char *name, gid_t group, long *start, long *size, gid_t **groups,
+                                         long limit, int *errnop) {
+    (void)group, (void)start, (void)size, (void)groups, (void)limit;
+    char mode[32], only[32];
+    words("/etc/late/mode", mode, only);
+    enum nss_status status = only[0] ? temper(name, errnop) : NSS_STATUS_SUCCESS;
+    return status == NSS_STATUS_SUCCESS ? NSS_STATUS_NOTFOUND : status;
 }
 
 enum nss_status _nss_late_getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t len, int *errnop) {
