@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use usher_broker::sys::accounts::{LOOKUP_ARGUMENT, LookupError, Query, lookup, lookup_main};
+use usher_broker::sys::accounts::{Helper, LOOKUP_ARGUMENT, LookupError, Query, lookup_main};
 use usher_broker::sys::mount::{REMOVE_CONTENTS_ARGUMENT, Removed, remove_as_user, remove_contents};
 use usher_protocol::ids::Uid;
 
@@ -49,12 +49,19 @@ fn main() -> ExitCode {
 }
 
 async fn lookups() {
-    let root = lookup(&Query::ByUid(Uid::ROOT), TIMEOUT).await.expect("root exists");
+    let root = helper(Uid::ROOT).answer().await.expect("root exists");
     assert_eq!((root.name.as_str(), root.gid, root.home.as_str()), ("root", 0, "/root"));
-    let nobody = lookup(&Query::ByUid(common::uid(300)), TIMEOUT).await;
+    let nobody = helper(common::uid(300)).answer().await;
     assert!(matches!(nobody, Err(LookupError::NoSuchUser)), "{nobody:?}");
-    let hung = lookup(&Query::ByUid(common::uid(301)), Duration::from_millis(100)).await;
-    assert!(matches!(hung, Err(LookupError::TimedOut(_))), "{hung:?}");
+    let mut hung = helper(common::uid(301));
+    let answer = tokio::time::timeout(Duration::from_millis(100), hung.answer()).await;
+    assert!(answer.is_err() && !hung.is_gone(), "{answer:?}");
+    tokio::time::timeout(TIMEOUT, hung.end()).await.expect("a helper that hangs can be killed");
+    assert!(hung.is_killed() && hung.is_gone());
+}
+
+fn helper(uid: Uid) -> Helper {
+    Helper::start(&Query::ByUid(uid)).expect("a helper can be started")
 }
 
 async fn contents_go_with_the_user_s_rights_only() {
