@@ -147,7 +147,8 @@ fn root_is_spared_by_default() {
     machine.wait_for("only it to be left", || {
         machine.cgroup_procs(&ROOT.scope(&id)).is_some_and(|pids| pids.len() == 1)
     });
-    machine.run(&["pkill", "-x", "sleep"]);
+    // setsid becomes sleep in its own time.
+    machine.wait_for("it to be ended", || machine.try_run(&["pkill", "-x", "sleep"]).ok());
     machine.wait_gone(&ROOT);
 }
 
