@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with,
@@ -40,9 +40,13 @@ impl Lock {
             .mode(0o600)
             .open(LOCK)
             .with_context(|| format!("cannot open {LOCK}"))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        // The process's own, fcntl(2): with flock(2) a child of a killed usherd, not yet another program, would have it, and the
+        // next usherd would not start.
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file)),
-            Err(Errno::AGAIN) => bail!("another usherd is running: it holds {LOCK}. Stop that one first"),
+            Err(Errno::AGAIN | Errno::ACCESS) => {
+                bail!("another usherd is running: it holds {LOCK}. Stop that one first")
+            }
             Err(error) => Err(error).with_context(|| format!("cannot lock {LOCK}")),
         }
     }
