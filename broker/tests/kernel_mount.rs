@@ -7,11 +7,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::{require_root, uid};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-use usher_broker::sys::mount::{Problem, Removed, create, inspect, present, remove, remove_bare};
+use usher_broker::sys::mount::{Problem, Removed, TableWatch, create, inspect, present, remove, remove_bare};
 use usher_model::record::RuntimeKind;
 use usher_protocol::ids::Uid;
 
@@ -229,4 +230,31 @@ fn a_plain_directory_with_somebody_else_s_things_in_it_is_refused() {
         assert!(matches!(make(uid), Err(Problem::Occupied { owner: 1, .. })));
     });
     fs::remove_dir(path(uid)).unwrap();
+}
+
+#[test]
+fn a_change_of_the_mount_table_is_told_and_nothing_else_is() {
+    require_root();
+    let place = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let told = |watch: &TableWatch, within| {
+        runtime.block_on(async {
+            tokio::time::timeout(within, watch.changed()).await.is_ok_and(|told| told.is_ok())
+        })
+    };
+    let (moment, long) = (Duration::from_millis(50), Duration::from_secs(10));
+    for unmounts in [false, true] {
+        // Other tests mount things, too: a quiet moment comes.
+        let watch = (0..200).find_map(|_| {
+            let watch = runtime.block_on(async { TableWatch::begin() }).unwrap();
+            (!told(&watch, moment)).then_some(watch)
+        });
+        let watch = watch.expect("a moment in which nothing is mounted, and nothing is told");
+        if unmounts {
+            unmount(place.path(), UnmountFlags::DETACH).unwrap();
+        } else {
+            mount("none", place.path(), "tmpfs", MountFlags::empty(), None).unwrap();
+        }
+        assert!(told(&watch, long));
+    }
 }
