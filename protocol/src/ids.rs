@@ -193,19 +193,23 @@ impl FromStr for UserName {
         if text.trim() != text || text.starts_with('-') {
             return bad("no white space at the ends, no dash at the beginning");
         }
-        if text.starts_with(|c: char| c.is_ascii_digit()) && looks_like_a_number(text) {
+        if looks_like_a_number(text) {
             return bad("a number would be taken for a uid");
         }
         Ok(Self(text.into()))
     }
 }
 
-/// Whether a lenient reader (`strtoul` with base 0) would take the text for a number.
+/// Whether a lenient reader (`strtoul` with base 0) would take the text for a number: blanks and a sign may come first.
 fn looks_like_a_number(text: &str) -> bool {
+    let text = text.trim_start_matches(' ');
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let number =
+        |digits: &str, fits: fn(&u8) -> bool| !digits.is_empty() && digits.as_bytes().iter().all(fits);
     match hex {
-        Some(digits) => !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit()),
-        None => text.bytes().all(|b| b.is_ascii_digit()),
+        Some(digits) => number(digits, u8::is_ascii_hexdigit),
+        None => number(text, u8::is_ascii_digit),
     }
 }
 
@@ -391,6 +395,10 @@ mod tests {
             " ",
             " a",
             "a\u{a0}",
+            "+1000",
+            "-1",
+            " 7",
+            "+0x1f",
             &"x".repeat(256),
         ] {
             assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
