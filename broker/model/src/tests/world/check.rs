@@ -161,6 +161,7 @@ impl World {
                 "nothing keeps {uid}"
             );
             assert_eq!(user.has_runtime_dir(), matches!(user.runtime, Runtime::Present(_)));
+            assert!(!user.is_kept() || user.runtime != Runtime::Absent, "{uid} is kept without a directory");
         }
         for id in self.kernel.runtime_dirs.keys().filter(|_| !self.littered) {
             assert!(model.users.contains_key(id), "a directory is left of {id}");
@@ -204,6 +205,8 @@ impl World {
         let model = &self.model;
         let flags: BTreeSet<_> = model.lingering.keys().cloned().collect();
         assert!(self.flags_touched || flags == self.kernel.linger_flags, "linger flags");
+        let looked_up_again = |name: &UserName| model.timers.contains(&Timer::LingerRetry(name.clone()));
+        assert!(model.lookups.names().all(looked_up_again), "{:?}", model.lookups);
         let has_flag = |name: &UserName| flags.contains(name) && !model.lookups.contains(name);
         for (uid, user) in &model.users {
             let flagged = model.lingering.values().any(|owner| *owner == Some(*uid));
@@ -286,6 +289,12 @@ fn check_users(model: &Model) {
                 "{uid} has no manager: {user:?}"
             );
         }
+        let has_an_end = match user.manager {
+            Manager::Starting { .. } => model.settings.manager_start_timeout != u64::MAX,
+            Manager::Backoff { .. } => true,
+            _ => false,
+        };
+        assert!(!has_an_end || model.timers.contains(&Timer::Manager(*uid)), "for ever: {user:?}");
         let candidate = sessions.iter().any(|s| is_on_display(s) && s.params.class.display_candidate());
         assert_eq!(user.display.is_some(), candidate, "{user:?}");
         let display = user.display.as_ref().map(|id| &model.sessions[id]);
