@@ -213,6 +213,10 @@ async fn set_linger(
     // For the name service, then perhaps for the disk.
     replies.hand_on();
     let lookup = replies.lookup().await;
+    // Whoever asked may have been kept waiting for long.
+    if replies.is_for_nobody() {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
     let account = match account_of(uid, linger, caller, service).await {
         Ok(account) => account,
         Err(refusal) => return replies.refuse(&refusal).await,

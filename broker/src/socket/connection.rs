@@ -119,6 +119,11 @@ impl Replies<'_> {
         self.connection.told = session;
     }
 
+    /// Whether a reply is wanted, but there is nobody any more to read it.
+    pub(crate) fn is_for_nobody(&self) -> bool {
+        !self.request.oneway && self.peer_has_gone()
+    }
+
     /// Waits until the name service may be asked on the peer's behalf.
     pub(crate) async fn lookup(&self) -> Lookup {
         self.place.lookup().await
