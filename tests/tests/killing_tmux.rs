@@ -1,7 +1,7 @@
 //! Who is killed at logout and who is not, in every combination of KillUserProcesses, KillOnlyUsers, KillExcludeUsers,
 //! user and linger flag, with a real tmux as the witness: it is what people leave behind, and what they complain about.
 //! The tables are contract/user-lifecycle.md section 6 ("Shall kill") read out; the code was not asked. logind 257.13 was, once:
-//! it does the same in all rows but two, where KillExcludeUsers is set to nothing: it spares root then, though logind.conf(5)
+//! it does the same in all rows but three, where KillExcludeUsers is set to nothing: it spares root then, though logind.conf(5)
 //! says that an empty value takes root's exemption away, as it does here.
 
 use nix::sys::signal::Signal;
