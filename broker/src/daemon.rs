@@ -91,6 +91,9 @@ fn serve() -> Result<()> {
 
 async fn start(lock: &Lock) -> Result<()> {
     let descriptors = limits::raise_open_files().now;
+    // First of all: who logs in while this usherd finds out what the last one has left waits for it, within his budget,
+    // instead of being told that there is none.
+    let listeners = socket::bind(lock)?;
     let configuration = settings::load();
     let cgroups = match CgroupRoot::detect() {
         Ok(root) => Some(Arc::new(root)),
@@ -146,18 +149,13 @@ async fn start(lock: &Lock) -> Result<()> {
         cgroups,
         runtime_limits,
     };
-    let lock_held = lock;
-    let ready = move || match socket::bind(lock_held) {
-        Ok(listeners) => {
-            crash::point(crash::START_LISTENING);
-            for listener in listeners {
-                tokio::spawn(socket::serve(listener, service.clone()));
-            }
-            info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
-            tell_service_manager();
-            Ok(())
+    let ready = move || {
+        crash::point(crash::START_LISTENING);
+        for listener in listeners {
+            tokio::spawn(socket::serve(listener, service.clone()));
         }
-        Err(error) => Err(error),
+        info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
+        tell_service_manager();
     };
     Run { model, interpreter, inbox, foreground, memory, next_request: 0 }.run(first, ready).await
 }

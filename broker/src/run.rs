@@ -45,12 +45,12 @@ enum Wake {
 
 impl Run {
     /// Does what is left to do from before, then whatever comes, until it is told to stop.
-    pub(crate) async fn run(mut self, first: Vec<Effect>, ready: impl FnOnce() -> Result<()>) -> Result<()> {
+    pub(crate) async fn run(mut self, first: Vec<Effect>, ready: impl FnOnce()) -> Result<()> {
         let mut signals = Signals::new()?;
         self.perform(first);
         self.catch_up();
         crash::point(crash::START_DONE);
-        ready()?;
+        ready();
         loop {
             match self.wait(&mut signals).await? {
                 Wake::Message(message) => self.take_all(message),

@@ -88,8 +88,12 @@ fn is_reached(target: Option<&Target>, name: &str, count: &mut u64) -> bool {
     *count == target.passage
 }
 
-/// No destructor runs, no buffer is flushed, no other thread gets any further.
-fn die() -> ! {
+/// No destructor runs, no buffer is flushed, no other thread gets any further; or only for as long as somebody wants.
+fn die() {
+    if std::env::var_os("USHERD_CRASH_STOPS").is_some() {
+        let _ = kill_process(getpid(), Signal::STOP);
+        return;
+    }
     let _ = kill_process(getpid(), Signal::KILL);
     loop {
         std::thread::park();

@@ -6,6 +6,8 @@
 //! * at the N-th passage of a point since its start, with `USHERD_CRASH_POINT=NAME` or `NAME:N` in its environment;
 //! * at the N-th passage since the file that `USHERD_CRASH_CONTROL` names came into being, if that holds such a line;
 //!   as long as the file is there, whatever it holds, each passage is noted in a file of that name with `.passed` added.
+//!
+//! With `USHERD_CRASH_STOPS` in its environment it only stops there, as by SIGSTOP, and goes on at SIGCONT.
 
 #[cfg(feature = "crash-points")]
 mod armed;
@@ -134,7 +136,7 @@ points! {
     START_FILES_READ = "start-files-read",
     START_SWEPT = "start-swept",
     START_RESTORED = "start-restored-nothing-done",
-    START_DONE = "start-done-socket-not-bound",
+    START_DONE = "start-done-nobody-served",
     START_SOCKET_MADE = "start-socket-made-not-in-place",
     START_LISTENING = "start-listening-init-not-told",
     // socket

@@ -294,7 +294,7 @@ const SECOND_DEATHS: [&str; 14] = [
     "before-TearDownUser",
     "runtime-unmounted-directory-there",
     "before-RemoveUser",
-    "start-done-socket-not-bound",
+    "start-done-nobody-served",
     "start-socket-made-not-in-place",
 ];
 
