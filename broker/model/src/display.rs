@@ -23,6 +23,8 @@ impl Model {
     /// After a restart: what the file says may be over.
     pub(crate) fn elect_display_unless_in_office(&mut self, uid: Uid) {
         let display = self.display_of(uid).and_then(|id| self.sessions.get(id));
+        // Of an older file whose number has been given to somebody else's session since.
+        let display = display.filter(|session| session.uid() == uid);
         if display.and_then(display_rank).is_none() {
             self.elect_display(uid);
         }

@@ -8,6 +8,7 @@ use usher_protocol::session::SessionClass::{self, *};
 use super::histories::lives;
 use super::steps::Step::{self, *};
 use super::steps::{Conf, Machine};
+use super::world::Failures;
 
 /// What most people's machine is.
 const USUAL: Machine =
@@ -48,4 +49,25 @@ fn a_terminated_user_is_found_by_the_flag_of_another_name() {
     let under_other_name = Open { user: 1, other_name: true, class: User, vt: None, more: false };
     let steps = vec![login(1), under_other_name, TerminateUser { user: 1 }, Crash, Settle];
     lives(Machine { lingering: true, cgroups: false, managers: false, ..USUAL }, steps);
+}
+
+#[test]
+fn a_session_is_given_the_number_of_one_that_an_older_file_names() {
+    let full = |files| Fail(Failures { files, ..Failures::default() });
+    let steps = vec![
+        login(1),
+        full(true),
+        CrashWithoutIds,
+        TerminateSession { session: 0 },
+        Go { choices: [0, 0, 0] },
+        CrashAfter { effects: 0 },
+        login(1),
+        Linger { user: 1, other_name: false, flag: false },
+        full(false),
+        Close { session: 0, by: 0 },
+        CrashAfter { effects: 6 },
+        login(2),
+        login(1),
+    ];
+    lives(Machine { cgroups: false, ..USUAL }, steps);
 }

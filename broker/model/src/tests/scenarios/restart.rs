@@ -216,6 +216,20 @@ fn a_display_session_whose_file_was_never_written_stands_for_nobody() {
 }
 
 #[test]
+fn nobody_stands_for_another_user() {
+    let mut world = World::new(Settings::default());
+    let (session, leader) = world.login(Login::of(alice()));
+    let (other, _) = world.login(Login::of(bob()));
+    world.exit(leader);
+    world.settle();
+    // Her file is older than his session, which has been given the number of hers: /run was full, and the ids were lost.
+    world.kernel.user_files.get_mut(&alice()).unwrap().display = Some(other.clone());
+    world.crash();
+    assert_eq!(world.state(&session), None);
+    assert_eq!((world.model.display_of(alice()), world.model.display_of(bob())), (None, Some(&other)));
+}
+
+#[test]
 fn a_terminal_switched_meanwhile_is_noticed() {
     let kernel = Kernel { has_vts: true, foreground: VtNr::try_from(1).ok(), ..Kernel::default() };
     let mut world = World::booted(Settings::default(), kernel);
