@@ -16,6 +16,7 @@ use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
 use crate::manager::Managers;
 use crate::memory::Memory;
+use crate::resizer::Resizer;
 use crate::run::Run;
 use crate::scopes::Scopes;
 use crate::socket::{self, Guests, Headroom, Lock, Service, Tokens};
@@ -105,6 +106,7 @@ async fn start(lock: &Lock) -> Result<()> {
     if let Err(error) = mount::share_parent() {
         warn!("user managers may miss runtime directories of users who log in after them: {error}");
     }
+    mount::check_mounting(configuration.runtime_directory);
     let files = StateFiles::default();
     let past = restore::look(&files, cgroups.as_deref())?;
     let mut found = past.found;
@@ -115,13 +117,12 @@ async fn start(lock: &Lock) -> Result<()> {
     for (session, leader) in past.leaders {
         leaders.watch(session, leader)?;
     }
-    let for_model = configuration.for_model(cgroups.is_some(), accounts::system_uid_max());
+    let for_model = settings::for_model(&configuration, cgroups.is_some());
     let (model, first) = Model::restore(for_model, found, clock::now());
     crash::point(crash::START_RESTORED);
     let (broker, inbox) = Broker::new();
     let memory = Memory::default();
     tokio::spawn(memory.clone().give_back());
-    let runtime_limits = settings::runtime_limits(&configuration);
     let lookups = Lookups::new(broker.clone());
     let interpreter = Interpreter {
         broker: broker.clone(),
@@ -131,24 +132,15 @@ async fn start(lock: &Lock) -> Result<()> {
         scopes: Scopes::new(cgroups.clone())?,
         managers: Managers::new(broker.clone(), cgroups.clone(), configuration.manager.clone()),
         linger: LingerWriter::start(broker.clone()),
+        resizer: Resizer::default(),
         lookups: lookups.clone(),
-        runtime_limits,
         requests: Default::default(),
         answers: Vec::new(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);
     let tokens = Tokens::load()?;
-    let service = Service {
-        broker,
-        guests,
-        headroom,
-        lookups,
-        tokens,
-        memory: memory.clone(),
-        cgroups,
-        runtime_limits,
-    };
+    let service = Service { broker, guests, headroom, lookups, tokens, memory: memory.clone(), cgroups };
     let ready = move || {
         crash::point(crash::START_LISTENING);
         for listener in listeners {

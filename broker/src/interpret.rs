@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
-use usher_model::record::RuntimeKind;
+use usher_model::record::RuntimeDir;
 use usher_model::{Answer, Effect, Event, News, RequestId, Severity, StateFile};
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
@@ -16,9 +16,11 @@ use crate::leaders::Leaders;
 use crate::linger::{LingerChange, LingerWriter};
 use crate::lookups::Lookups;
 use crate::manager::Managers;
+use crate::resizer::Resizer;
 use crate::scopes::Scopes;
 use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
+use crate::sys::mount::Wanted;
 use crate::sys::{self, mount};
 use crate::{counter, crash, teardown};
 
@@ -31,9 +33,8 @@ pub(crate) struct Interpreter {
     pub(crate) scopes: Scopes,
     pub(crate) managers: Managers,
     pub(crate) linger: LingerWriter,
+    pub(crate) resizer: Resizer,
     pub(crate) lookups: Lookups,
-    /// Bytes and inodes of a new runtime directory.
-    pub(crate) runtime_limits: (u64, u64),
     pub(crate) requests: BTreeMap<RequestId, Requester>,
     /// Answers that are due as soon as everything is on file.
     pub(crate) answers: Vec<(RequestId, Answer)>,
@@ -75,11 +76,15 @@ impl Interpreter {
             Effect::SaveUser(record) => saved(self.files.write_user(&record), || StateFile::User(record.uid)),
             Effect::RemoveUser(uid) => told(self.files.remove_user(uid)),
             Effect::SaveSeat(record) => saved(self.files.write_seat(&record), || StateFile::Seat),
-            Effect::CreateRuntimeDir { uid, gid } => {
+            Effect::CreateRuntimeDir { uid, gid, form, size, inodes, known } => {
                 self.scopes.unwatch_slice(uid);
-                let (bytes, inodes) = self.runtime_limits;
-                let result = mount::create(uid, gid, bytes, inodes).map_err(|error| error.to_string());
+                let wanted = Wanted { uid, gid, form, bytes: size, inodes };
+                let result = mount::create(&wanted, known).map_err(|error| error.to_string());
                 Some(Event::RuntimeDirCreated { uid, result })
+            }
+            Effect::ResizeRuntimeDirs { dirs, size, inodes } => {
+                self.resizer.resize(dirs, size, inodes);
+                None
             }
             Effect::CreateScope { uid, session, leader } => {
                 match self.scopes.create_at_once(uid, &session, leader) {
@@ -203,7 +208,7 @@ impl Interpreter {
     }
 
     /// Freeing a large runtime directory takes a while, and so does looking through IPC objects: not in the loop.
-    fn tear_down(&self, uid: Uid, gid: u32, runtime: Option<RuntimeKind>, remove_ipc: bool) {
+    fn tear_down(&self, uid: Uid, gid: u32, runtime: Option<RuntimeDir>, remove_ipc: bool) {
         let broker = self.broker.clone();
         let cgroups = self.cgroups.clone();
         tokio::spawn(async move {

@@ -22,6 +22,7 @@ mod logging;
 mod lookups;
 mod manager;
 mod memory;
+mod resizer;
 mod restore;
 mod rivals;
 mod run;

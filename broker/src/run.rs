@@ -14,8 +14,8 @@ use crate::inbox::Message;
 use crate::interpret::{Interpreter, Requester};
 use crate::memory::Memory;
 use crate::sys::Readiness;
+use crate::sys::clock;
 use crate::sys::vt::Foreground;
-use crate::sys::{accounts, clock};
 use crate::{crash, settings};
 
 /// How many messages that have come at the same time are answered together, at most: the first of them waits for the
@@ -149,9 +149,8 @@ impl Run {
     fn reload(&mut self) {
         info!("reading the configuration again");
         let loaded = settings::load();
-        self.interpreter.runtime_limits = settings::runtime_limits(&loaded);
         self.interpreter.managers.reconfigure(loaded.manager.clone());
-        let for_model = loaded.for_model(self.interpreter.cgroups.is_some(), accounts::system_uid_max());
+        let for_model = settings::for_model(&loaded, self.interpreter.cgroups.is_some());
         self.handle(Event::Reloaded(Box::new(for_model)));
     }
 }

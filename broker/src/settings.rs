@@ -3,7 +3,7 @@
 use tracing::{debug, info, warn};
 
 use crate::config::{self, Settings, SystemFiles};
-use crate::sys::limits;
+use crate::sys::{accounts, limits};
 
 /// Reads the configuration files and tells the administrator about mistakes in them.
 pub(crate) fn load() -> Settings {
@@ -20,7 +20,8 @@ pub(crate) fn load() -> Settings {
     loaded.settings
 }
 
-/// Bytes and inodes of a new runtime directory.
-pub(crate) fn runtime_limits(settings: &Settings) -> (u64, u64) {
-    settings.runtime_directory_limits(limits::memory_total(), limits::page_size())
+/// What the model needs of it.
+pub(crate) fn for_model(settings: &Settings, cgroups: bool) -> usher_model::Settings {
+    let limits = settings.runtime_directory_limits(limits::memory_total(), limits::page_size());
+    settings.for_model(cgroups, accounts::system_uid_max(), limits)
 }

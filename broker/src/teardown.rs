@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use usher_model::Reaped;
-use usher_model::record::RuntimeKind;
+use usher_model::record::{RuntimeDir, RuntimeKind};
 use usher_protocol::ids::Uid;
 
 use crate::sys::cgroup::CgroupRoot;
@@ -21,7 +21,7 @@ const CONTENTS_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) async fn run(
     uid: Uid,
     gid: u32,
-    runtime: Option<RuntimeKind>,
+    runtime: Option<RuntimeDir>,
     remove_ipc: bool,
     cgroups: Option<Arc<CgroupRoot>>,
 ) -> Result<(), String> {
@@ -29,7 +29,7 @@ pub(crate) async fn run(
     manager::clear(uid, cgroups.clone()).await;
     crash::point(crash::TEARDOWN_MANAGER_CLEARED);
     let removed = match runtime {
-        Some(kind) => remove_runtime_dir(uid, gid, kind).await,
+        Some(dir) => remove_runtime_dir(uid, gid, dir).await,
         None => mount::remove_bare(uid).map_err(|error| error.to_string()),
     };
     if let Err(error) = removed {
@@ -84,10 +84,10 @@ async fn remove_shared_directories(uid: Uid, gid: u32) -> Result<(), String> {
     failed.map_or(Ok(()), Err)
 }
 
-async fn remove_runtime_dir(uid: Uid, gid: u32, kind: RuntimeKind) -> Result<(), String> {
-    let removed = tokio::task::spawn_blocking(move || mount::remove(uid, kind)).await;
+async fn remove_runtime_dir(uid: Uid, gid: u32, dir: RuntimeDir) -> Result<(), String> {
+    let removed = tokio::task::spawn_blocking(move || mount::remove(uid, &dir)).await;
     let mut removed = removed.map_err(|error| error.to_string())?;
-    if let (Ok(Removed::NeedsUserCleanup), RuntimeKind::Plain) = (&removed, kind) {
+    if let (Ok(Removed::NeedsUserCleanup), RuntimeKind::Plain) = (&removed, dir.kind) {
         // Never as root in a user's directory: what is in there is removed as the user.
         removed = mount::remove_as_user(uid, gid, CONTENTS_TIMEOUT).await;
     }

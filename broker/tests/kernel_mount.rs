@@ -12,16 +12,31 @@ use std::time::Duration;
 use common::{require_root, uid};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-use usher_broker::sys::mount::{Problem, Removed, TableWatch, create, inspect, present, remove, remove_bare};
-use usher_model::record::RuntimeKind;
+use usher_broker::sys::mount::{
+    Problem, Removed, TableWatch, Wanted, create, inspect, present, remove, remove_bare,
+};
+use usher_model::RuntimeForm;
+use usher_model::record::{RuntimeDir, RuntimeKind};
 use usher_protocol::ids::Uid;
 
 const SIZE: u64 = 1 << 20;
 const GID: u32 = 4242;
 
-fn make(uid: Uid) -> Result<RuntimeKind, Problem> {
-    create(uid, GID, SIZE, 100)
+fn wanted(uid: Uid) -> Wanted {
+    Wanted { uid, gid: GID, form: RuntimeForm::Auto, bytes: SIZE, inodes: 100 }
 }
+
+fn make(uid: Uid) -> Result<RuntimeDir, Problem> {
+    create(&wanted(uid), None)
+}
+
+fn kind(made: Result<RuntimeDir, Problem>) -> RuntimeKind {
+    made.unwrap().kind
+}
+
+const PLAIN: RuntimeDir = RuntimeDir { kind: RuntimeKind::Plain, mount: None };
+/// A mount that there was and is not any more.
+const MADE_ONCE: RuntimeDir = RuntimeDir { kind: RuntimeKind::Mount, mount: Some(u64::MAX) };
 
 fn path(uid: Uid) -> PathBuf {
     uid.runtime_path().into()
@@ -73,7 +88,8 @@ fn a_directory_is_mounted_whole_and_removed_whole() {
     let uid = uid(101);
     assert_eq!(inspect(uid).unwrap(), None);
     assert_eq!(present(uid, None).unwrap(), None);
-    assert_eq!(make(uid).unwrap(), RuntimeKind::Mount);
+    let made = make(uid).unwrap();
+    assert_eq!(made.kind, RuntimeKind::Mount);
 
     let status = fs::metadata(path(uid)).unwrap();
     assert_eq!((status.uid(), status.gid(), status.mode() & 0o7777), (uid.get(), GID, 0o700));
@@ -84,23 +100,19 @@ fn a_directory_is_mounted_whole_and_removed_whole() {
     }
     assert!(!line.contains("noexec"), "{line}");
     assert!(inspect(uid).unwrap().unwrap().ours);
-    assert_eq!(present(uid, None).unwrap(), Some(RuntimeKind::Mount));
+    assert_eq!(present(uid, None).unwrap(), Some(make(uid).unwrap()));
 
     fs::set_permissions(path(uid), fs::Permissions::from_mode(0o755)).unwrap();
     let id = inspect(uid).unwrap().unwrap().mount_id;
-    assert_eq!(make(uid).unwrap(), RuntimeKind::Mount, "its owner may change its mode");
+    assert_eq!(kind(make(uid)), RuntimeKind::Mount, "its owner may change its mode");
     assert_eq!((inspect(uid).unwrap().unwrap().mount_id, mounts(uid)), (id, 1), "nothing stacked");
 
     fs::create_dir(path(uid).join("fuse")).unwrap();
     mount("x", path(uid).join("fuse"), "tmpfs", MountFlags::empty(), None).unwrap();
     let held = fs::File::create(path(uid).join("held")).unwrap();
-    assert_eq!(
-        remove(uid, RuntimeKind::Mount).unwrap(),
-        Removed::Gone,
-        "even with mounts and open files in it"
-    );
+    assert_eq!(remove(uid, &made).unwrap(), Removed::Gone, "even with mounts and open files in it");
     assert!(!path(uid).exists());
-    assert_eq!(remove(uid, RuntimeKind::Mount).unwrap(), Removed::Gone);
+    assert_eq!(remove(uid, &made).unwrap(), Removed::Gone);
     drop(held);
 }
 
@@ -109,13 +121,14 @@ fn somebody_else_s_mount_is_used_if_it_is_fit_and_never_touched() {
     require_root();
     let uid = uid(102);
     foreign_mount(uid, &format!("mode=0700,uid={uid},gid={GID}"));
-    assert_eq!(make(uid).unwrap(), RuntimeKind::Adopted);
-    assert_eq!(make(uid).unwrap(), RuntimeKind::Adopted);
-    assert_eq!(present(uid, Some(RuntimeKind::Adopted)).unwrap(), Some(RuntimeKind::Adopted));
-    assert_eq!(remove(uid, RuntimeKind::Adopted).unwrap(), Removed::LeftAlone);
+    let adopted = make(uid).unwrap();
+    assert_eq!(adopted.kind, RuntimeKind::Adopted);
+    assert_eq!(make(uid).unwrap(), adopted);
+    assert_eq!(present(uid, Some(adopted)).unwrap(), Some(adopted));
+    assert_eq!(remove(uid, &adopted).unwrap(), Removed::LeftAlone);
     assert_eq!(mounts(uid), 1);
     unmount(path(uid), UnmountFlags::empty()).unwrap();
-    assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::Gone);
+    assert_eq!(remove(uid, &PLAIN).unwrap(), Removed::Gone);
 }
 
 #[test]
@@ -134,8 +147,9 @@ fn a_mount_that_is_not_fit_is_refused_with_a_way_out() {
         }
         assert_eq!(mounts(uid), 1, "nothing stacked");
         unmount(path(uid), UnmountFlags::empty()).unwrap();
-        assert_eq!(make(uid).unwrap(), RuntimeKind::Mount, "the way out works");
-        assert_eq!(remove(uid, RuntimeKind::Mount).unwrap(), Removed::Gone);
+        let made = make(uid).unwrap();
+        assert_eq!(made.kind, RuntimeKind::Mount, "the way out works");
+        assert_eq!(remove(uid, &made).unwrap(), Removed::Gone);
     }
 }
 
@@ -148,7 +162,7 @@ fn links_and_files_are_refused() {
     symlink(elsewhere.path(), path(uid)).unwrap();
     let problem = make(uid).unwrap_err().to_string();
     assert!(problem.contains("a symbolic link"), "{problem}");
-    assert!(remove(uid, RuntimeKind::Mount).is_err());
+    assert!(remove(uid, &MADE_ONCE).is_err());
     assert_eq!(fs::metadata(elsewhere.path()).unwrap().uid(), 0, "nothing happened at the other end");
     fs::remove_file(path(uid)).unwrap();
     fs::write(path(uid), "x").unwrap();
@@ -175,8 +189,8 @@ fn nobody_sees_a_half_made_directory() {
             seen
         });
         for _ in 0..300 {
-            assert_eq!(make(uid).unwrap(), RuntimeKind::Mount);
-            assert_eq!(remove(uid, RuntimeKind::Mount).unwrap(), Removed::Gone);
+            let made = make(uid).unwrap();
+            assert_eq!(remove(uid, &made).unwrap(), Removed::Gone);
         }
         done.store(true, Ordering::Relaxed);
         assert!(observer.join().unwrap() > 0);
@@ -203,15 +217,15 @@ fn where_mounting_is_not_permitted_a_plain_directory_will_do() {
     require_root();
     let uid = uid(107);
     without_mounting(|| {
-        assert_eq!(make(uid).unwrap(), RuntimeKind::Plain);
+        assert_eq!(kind(make(uid)), RuntimeKind::Plain);
         let status = fs::metadata(path(uid)).unwrap();
         assert_eq!((status.uid(), status.gid(), status.mode() & 0o7777), (uid.get(), GID, 0o700));
         fs::write(path(uid).join("mine"), "x").unwrap();
-        assert_eq!(make(uid).unwrap(), RuntimeKind::Plain, "found again");
-        assert_eq!(present(uid, Some(RuntimeKind::Plain)).unwrap(), Some(RuntimeKind::Plain));
-        assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::NeedsUserCleanup);
+        assert_eq!(kind(make(uid)), RuntimeKind::Plain, "found again");
+        assert_eq!(present(uid, Some(PLAIN)).unwrap(), Some(PLAIN));
+        assert_eq!(remove(uid, &PLAIN).unwrap(), Removed::NeedsUserCleanup);
         fs::remove_file(path(uid).join("mine")).unwrap();
-        assert_eq!(remove(uid, RuntimeKind::Plain).unwrap(), Removed::Gone);
+        assert_eq!(remove(uid, &PLAIN).unwrap(), Removed::Gone);
     });
 }
 
@@ -225,11 +239,31 @@ fn a_plain_directory_with_somebody_else_s_things_in_it_is_refused() {
         let problem = make(uid).unwrap_err();
         assert!(matches!(problem, Problem::Occupied { owner: 0, .. }), "{problem}");
         fs::remove_file(path(uid).join("root-s")).unwrap();
-        assert_eq!(make(uid).unwrap(), RuntimeKind::Plain, "empty and root's: nobody misses it");
+        assert_eq!(kind(make(uid)), RuntimeKind::Plain, "empty and root's: nobody misses it");
         chown(path(uid), Some(1), None).unwrap();
         assert!(matches!(make(uid), Err(Problem::Occupied { owner: 1, .. })));
     });
     fs::remove_dir(path(uid)).unwrap();
+}
+
+#[test]
+fn the_form_is_what_was_asked_for() {
+    require_root();
+    let uid = uid(109);
+    let make = |form| create(&Wanted { form, ..wanted(uid) }, None);
+    assert_eq!(make(RuntimeForm::Directory).unwrap(), PLAIN);
+    assert_eq!(mounts(uid), 0);
+    assert_eq!(make(RuntimeForm::Directory).unwrap(), PLAIN, "found again");
+    assert_eq!(remove(uid, &PLAIN).unwrap(), Removed::Gone);
+    without_mounting(|| {
+        let problem = make(RuntimeForm::Tmpfs).unwrap_err().to_string();
+        assert!(problem.contains("RuntimeDirectory=tmpfs") && problem.contains("CAP_SYS_ADMIN"), "{problem}");
+        assert!(!path(uid).exists());
+    });
+    let made = make(RuntimeForm::Tmpfs).unwrap();
+    assert_eq!(made.kind, RuntimeKind::Mount);
+    assert_eq!(make(RuntimeForm::Directory).unwrap(), made, "what is there is used");
+    assert_eq!(remove(uid, &made).unwrap(), Removed::Gone);
 }
 
 #[test]

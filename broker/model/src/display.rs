@@ -5,8 +5,9 @@ use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState
 
 use crate::model::Model;
 use crate::record::{GcMode, SessionEntry, UserRecord};
+use crate::runtime::Runtime;
 use crate::session::{Phase, Session};
-use crate::user::{Grace, Runtime, User};
+use crate::user::{Grace, User};
 
 impl Model {
     /// A session is opening: it stands for its user if it does so better than the one that does now.
@@ -132,7 +133,7 @@ impl Model {
             gid: user.account.gid,
             home: user.account.home.clone(),
             shell: user.account.shell.clone(),
-            runtime: user.runtime_kind(),
+            runtime: user.made,
             manager: user.manager.main(),
             manager_ready: user.manager.is_ready(),
             terminated: user.terminated,

@@ -4,7 +4,8 @@ use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
 use usher_protocol::messages::{OpenSessionReply, Refusal};
 
 use crate::event::{Account, Generation, Now, RequestId};
-use crate::record::{RuntimeKind, SeatRecord, SessionRecord, UserRecord};
+use crate::record::{RuntimeDir, SeatRecord, SessionRecord, UserRecord};
+use crate::settings::RuntimeForm;
 
 /// What is to be done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,23 @@ pub enum Effect {
         uid: Uid,
         /// The directory's group.
         gid: u32,
+        /// As what it is made.
+        form: RuntimeForm,
+        /// Its size in bytes.
+        size: u64,
+        /// The number of files that it has room for.
+        inodes: u64,
+        /// The one that there was, which may still be there, or be there again.
+        known: Option<RuntimeDir>,
+    },
+    /// Give runtime directories another size, as far as they are usher's own mounts and have another one.
+    ResizeRuntimeDirs {
+        /// Whose, and which.
+        dirs: Vec<(Uid, RuntimeDir)>,
+        /// In bytes.
+        size: u64,
+        /// The number of files.
+        inodes: u64,
     },
     /// Make the session's cgroup (if it is not there) and put the leader into it. Comes back as `ScopeCreated`.
     CreateScope {
@@ -152,7 +170,7 @@ pub enum Effect {
         /// The user's primary group.
         gid: u32,
         /// The directory.
-        runtime: Option<RuntimeKind>,
+        runtime: Option<RuntimeDir>,
         /// Whether SysV and POSIX IPC objects go, too.
         remove_ipc: bool,
     },

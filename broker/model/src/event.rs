@@ -5,7 +5,7 @@ use usher_protocol::messages::SessionRequest;
 use usher_protocol::session::KillWhom;
 
 use crate::policy::Authority;
-use crate::record::RuntimeKind;
+use crate::record::{AtPath, RuntimeDir};
 use crate::settings::Settings;
 
 /// The time, as the edge read it just before the event. Both in microseconds.
@@ -59,6 +59,8 @@ pub struct Open {
     pub console: Option<VtNr>,
     /// The audit session id.
     pub audit: Option<u32>,
+    /// What is at the path of the user's runtime directory.
+    pub runtime: AtPath,
     /// What the peer says.
     pub params: SessionRequest,
 }
@@ -173,7 +175,7 @@ pub enum Event {
         /// The user.
         uid: Uid,
         /// What there is now, or what went wrong and what to do.
-        result: Result<RuntimeKind, String>,
+        result: Result<RuntimeDir, String>,
     },
     /// Result of [`crate::Effect::CreateScope`].
     ScopeCreated {

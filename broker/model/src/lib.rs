@@ -111,6 +111,7 @@ mod model;
 mod policy;
 pub mod record;
 mod restore;
+mod runtime;
 mod seat;
 mod session;
 mod settings;
@@ -126,4 +127,4 @@ pub use event::{Account, Event, Generation, LookupFailure, Now, Open, Reaped, Re
 pub use model::Model;
 pub use policy::{Action, Authority, check as check_access};
 pub use restore::{Found, FoundSession, FoundUser};
-pub use settings::{SECOND, Settings};
+pub use settings::{RuntimeForm, SECOND, Settings};

@@ -75,7 +75,7 @@ impl Model {
         self.next_id += 1;
         self.reserve_ids(out);
         let id = SessionId::from(seq);
-        let Open { request, more, leader, origin, audit, params, .. } = open;
+        let Open { request, more, leader, origin, audit, runtime, params, .. } = open;
         let session = Session {
             id: id.clone(),
             seq,
@@ -97,6 +97,7 @@ impl Model {
         };
         out.act(Effect::WatchLeader { request, session: id.clone() });
         self.leaders.insert(leader.pid, id.clone());
+        self.look_at_runtime_dir(session.uid(), runtime, out);
         self.user_logs_in(now, &session, out);
         let seated = session.seat.is_some();
         self.sessions.insert(id.clone(), session);

@@ -7,10 +7,10 @@ use crate::effect::{Effect, Severity};
 use crate::event::{Generation, Now};
 use crate::model::{Model, Out};
 use crate::record::GcMode;
+use crate::runtime::Runtime;
 use crate::session::Phase;
 use crate::settings::{SECOND, span};
 use crate::timer::Timer;
-use crate::user::Runtime;
 
 /// After this many deaths in a row a manager is given up until the next login.
 const MAX_FAILURES: u32 = 5;

@@ -165,7 +165,7 @@ impl Model {
             Event::LingerResolved { name, result } => self.linger_resolved(now, name, result, out),
             Event::MountsChanged => self.mounts_changed(now),
             Event::Reloaded(settings) => {
-                self.reload(now, *settings);
+                self.reload(now, *settings, out);
                 self.all_lookups_are_due(now);
             }
             Event::NotSaved(file) => self.not_saved(now, file),

@@ -87,6 +87,41 @@ impl RuntimeKind {
     }
 }
 
+/// A runtime directory, and how it is known again: by its mount, not by its path, on which others can mount, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuntimeDir {
+    /// How it came about.
+    pub kind: RuntimeKind,
+    /// The kernel's number of the mount; none for a plain directory.
+    pub mount: Option<u64>,
+}
+
+impl RuntimeDir {
+    /// Whether this is what is at its path.
+    pub fn is_at(&self, seen: AtPath) -> bool {
+        match seen {
+            AtPath::Nothing => false,
+            AtPath::Directory => self.kind == RuntimeKind::Plain,
+            AtPath::Mount(id) => self.mount == Some(id),
+            // Nothing speaks against it.
+            AtPath::Unknown => true,
+        }
+    }
+}
+
+/// What is at the path of a user's runtime directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtPath {
+    /// Nothing.
+    Nothing,
+    /// A directory on which nothing is mounted.
+    Directory,
+    /// A mount, with the kernel's number of it.
+    Mount(u64),
+    /// It cannot be told.
+    Unknown,
+}
+
 /// Which sessions keep a user (contract/user-lifecycle.md section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GcMode {
@@ -140,8 +175,8 @@ pub struct UserRecord {
     pub home: String,
     /// USHER_SHELL.
     pub shell: String,
-    /// USHER_RUNTIME: the kind of runtime directory; absent when there is none.
-    pub runtime: Option<RuntimeKind>,
+    /// USHER_RUNTIME and USHER_RUNTIME_MOUNT: the runtime directory that was made; absent when there is none.
+    pub runtime: Option<RuntimeDir>,
     /// USHER_MANAGER_PID and USHER_MANAGER_START: the user manager's main process.
     pub manager: Option<LeaderPid>,
     /// USHER_MANAGER_READY.

@@ -12,11 +12,12 @@ use crate::event::{Account, Generation, Now};
 use crate::logout::Why;
 use crate::manager::{Manager, Run};
 use crate::model::{Model, Out};
-use crate::record::{RuntimeKind, SessionRecord, UserRecord};
+use crate::record::{RuntimeDir, SessionRecord, UserRecord};
+use crate::runtime::Runtime;
 use crate::session::{Phase, Scope, Session};
 use crate::settings::Settings;
 use crate::timer::Timer;
-use crate::user::{Runtime, User};
+use crate::user::User;
 
 /// A session's number above this was not given by usher: counting on from it would run out of numbers.
 const MAX_ID: u64 = 1 << 53;
@@ -46,7 +47,7 @@ pub struct FoundUser {
     /// Whether the manager on file is alive: the very same process.
     pub manager_alive: bool,
     /// What is at the runtime directory's path now.
-    pub runtime: Option<RuntimeKind>,
+    pub runtime: Option<RuntimeDir>,
 }
 
 /// A session on file.
@@ -84,6 +85,8 @@ impl Model {
         for uid in model.users.keys().copied().collect::<Vec<_>>() {
             model.bring_up_to_date(now, uid, &mut out);
         }
+        // The configuration may have changed meanwhile.
+        model.resize_runtime_dirs(&mut out);
         let unknown = model.lingering.iter().filter(|(_, uid)| uid.is_none());
         for name in unknown.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             model.look_up(name, &mut out);
@@ -108,6 +111,7 @@ impl Model {
         user.stopping = record.stopping;
         // A crash between making the directory and noting it leaves the directory; its user's file came before.
         user.runtime = found.runtime.map_or(Runtime::Absent, Runtime::Present);
+        user.made = found.runtime.or(record.runtime);
         if let Some(main) = record.manager.filter(|_| found.manager_alive) {
             let generation = Generation(self.next_generation);
             self.next_generation += 1;

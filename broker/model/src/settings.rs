@@ -31,12 +31,30 @@ pub struct Settings {
     pub scope_stop_timeout: u64,
     /// PAM services whose word about seat and terminal is taken: local display managers.
     pub display_managers: Vec<String>,
+    /// RuntimeDirectory: as what runtime directories are made.
+    pub runtime_form: RuntimeForm,
+    /// RuntimeDirectorySize, in bytes: of each user's runtime directory.
+    pub runtime_size: u64,
+    /// RuntimeDirectoryInodesMax: the same for the number of its files.
+    pub runtime_inodes: u64,
     /// Whether there is a writable cgroup2 tree.
     pub cgroups: bool,
     /// Users with higher numbers are people: their IPC objects are removed.
     pub system_uid_max: u32,
     /// LingerStart=home-available: a lingering user is started at boot when the home directory is there.
     pub linger_needs_home: bool,
+}
+
+/// As what a runtime directory is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RuntimeForm {
+    /// A tmpfs; a plain directory where mounting is not permitted.
+    #[default]
+    Auto,
+    /// A tmpfs or none at all.
+    Tmpfs,
+    /// A plain directory.
+    Directory,
 }
 
 /// One second, in the unit of every time here.
@@ -63,6 +81,9 @@ impl Default for Settings {
             manager_stop_timeout: 120 * SECOND,
             scope_stop_timeout: 90 * SECOND,
             display_managers: Vec::new(),
+            runtime_form: RuntimeForm::Auto,
+            runtime_size: 64 << 20,
+            runtime_inodes: 16384,
             cgroups: true,
             system_uid_max: 999,
             linger_needs_home: false,

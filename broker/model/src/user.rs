@@ -9,7 +9,8 @@ use crate::event::{Account, Now};
 use crate::logout::Why;
 use crate::manager::Manager;
 use crate::model::{Model, Out};
-use crate::record::{GcMode, RuntimeKind};
+use crate::record::{GcMode, RuntimeDir};
+use crate::runtime::Runtime;
 use crate::session::{Phase, Session};
 use crate::settings::Settings;
 use crate::timer::Timer;
@@ -35,6 +36,8 @@ pub(crate) struct User {
     /// An administrator has ended the user: nothing keeps it until the next login.
     pub(crate) terminated: bool,
     pub(crate) runtime: Runtime,
+    /// The directory that was made last, to be removed in the end, even if another one is in its place.
+    pub(crate) made: Option<RuntimeDir>,
     pub(crate) manager: Manager,
     /// The user's things are being removed; a login waits for that, then starts anew.
     pub(crate) tearing_down: bool,
@@ -54,19 +57,6 @@ pub(crate) enum Grace {
     Forever,
 }
 
-/// What there is of the runtime directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Runtime {
-    /// None yet.
-    Absent,
-    /// Being made.
-    Creating,
-    /// It is there.
-    Present(RuntimeKind),
-    /// It cannot be made, and why.
-    Failed(String),
-}
-
 impl User {
     pub(crate) fn new(now: Now, account: Account, gc_mode: GcMode) -> Self {
         Self {
@@ -82,6 +72,7 @@ impl User {
             linger: false,
             terminated: false,
             runtime: Runtime::Absent,
+            made: None,
             manager: Manager::Off,
             tearing_down: false,
             stopping: false,
@@ -118,13 +109,6 @@ impl User {
             self.runtime = Runtime::Absent;
         }
         self.manager.try_again();
-    }
-
-    pub(crate) fn runtime_kind(&self) -> Option<RuntimeKind> {
-        match self.runtime {
-            Runtime::Present(kind) => Some(kind),
-            Runtime::Absent | Runtime::Creating | Runtime::Failed(_) => None,
-        }
     }
 
     /// What the administrator should know, or nothing.
@@ -223,7 +207,14 @@ impl Model {
             Runtime::Absent => {
                 user.runtime = Runtime::Creating;
                 self.dirty_users.insert(uid);
-                return out.act(Effect::CreateRuntimeDir { uid, gid: user.account.gid });
+                return out.act(Effect::CreateRuntimeDir {
+                    uid,
+                    gid: user.account.gid,
+                    form: self.settings.runtime_form,
+                    size: self.settings.runtime_size,
+                    inodes: self.settings.runtime_inodes,
+                    known: user.made,
+                });
             }
             Runtime::Present(_) | Runtime::Failed(_) => {}
         }
@@ -246,12 +237,7 @@ impl Model {
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.tearing_down = true;
         self.dirty_users.insert(uid);
-        out.act(Effect::TearDownUser {
-            uid,
-            gid: user.account.gid,
-            runtime: user.runtime_kind(),
-            remove_ipc,
-        });
+        out.act(Effect::TearDownUser { uid, gid: user.account.gid, runtime: user.made, remove_ipc });
     }
 
     /// Ends the sessions of a user who goes. They are of classes that keep nobody: of managers that usher did not
@@ -267,6 +253,7 @@ impl Model {
         let Some(user) = self.users.get_mut(&uid).filter(|user| user.tearing_down) else { return };
         user.tearing_down = false;
         user.runtime = Runtime::Absent;
+        user.made = None;
         self.dirty_users.insert(uid);
         if let Err(error) = result {
             out.announce(Severity::Error, Some(uid), None, error);
@@ -283,27 +270,6 @@ impl Model {
         self.touched_users.remove(&uid);
         out.act(Effect::RemoveUser(uid));
         out.announce(Severity::Info, Some(uid), None, format!("user {name} ({uid}) is gone"));
-    }
-
-    /// A runtime directory was made, or could not be.
-    pub(crate) fn runtime_dir_created(
-        &mut self,
-        uid: Uid,
-        result: Result<RuntimeKind, String>,
-        out: &mut Out,
-    ) {
-        let Some(user) = self.users.get_mut(&uid).filter(|user| user.runtime == Runtime::Creating) else {
-            return;
-        };
-        user.runtime = match result {
-            Ok(kind) => Runtime::Present(kind),
-            Err(error) => {
-                out.announce(Severity::Error, Some(uid), None, error.clone());
-                Runtime::Failed(error)
-            }
-        };
-        self.dirty_users.insert(uid);
-        self.touch_user(uid);
     }
 
     /// A session has begun to close: another one may stand for the user now.
@@ -360,14 +326,16 @@ impl Model {
         self.touch_user(uid);
     }
 
-    /// New settings: the stop delay holds for those whom it keeps now, too, and whoever is there gets the manager that there
-    /// was none of. One that runs stays until its user goes.
-    pub(crate) fn reload(&mut self, now: Now, settings: Settings) {
+    /// New settings: the stop delay holds for those whom it keeps now, too, and so does the size of a runtime directory; and
+    /// whoever is there gets the manager that there was none of. One that runs stays until its user goes.
+    pub(crate) fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
         let delay_changed = settings.user_stop_delay != self.settings.user_stop_delay;
         if settings.manager && !self.settings.manager {
             self.touched_users.extend(self.users.keys());
         }
         self.settings = settings;
+        // Even the same size: one that could not be had before may be had now.
+        self.resize_runtime_dirs(out);
         let kept = self.users.iter().filter(|(_, user)| delay_changed && user.grace != Grace::None);
         let kept: Vec<_> = kept.filter_map(|(uid, user)| Some((*uid, user.last_session?))).collect();
         for (uid, last) in kept {

@@ -62,12 +62,8 @@ impl Model {
         self.users.iter().filter_map(|(uid, user)| Some((*uid, user.manager.run()?.generation)))
     }
 
-    /// Settings and counters; the sizes of runtime directories are the edge's.
-    pub fn manager_view(
-        &self,
-        runtime_directory_size: u64,
-        runtime_directory_inodes_max: u64,
-    ) -> ManagerView {
+    /// Settings and counters.
+    pub fn manager_view(&self) -> ManagerView {
         let settings = &self.settings;
         ManagerView {
             kill_user_processes: settings.kill_user_processes,
@@ -78,8 +74,8 @@ impl Model {
                 .unwrap_or_else(|| vec!["root".to_owned()]),
             user_stop_delay_usec: settings.user_stop_delay.unwrap_or(u64::MAX),
             remove_ipc: settings.remove_ipc,
-            runtime_directory_size,
-            runtime_directory_inodes_max,
+            runtime_directory_size: settings.runtime_size,
+            runtime_directory_inodes_max: settings.runtime_inodes,
             sessions_max: settings.sessions_max,
             n_current_sessions: self.sessions.len() as u64,
         }

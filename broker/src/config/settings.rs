@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use usher_model::RuntimeForm;
+
 use super::values::{self, Amount, Expected};
 
 /// The longest that a login may be told to wait for its user's manager.
@@ -24,6 +26,8 @@ pub struct Settings {
     pub kill_exclude_users: Option<Vec<String>>,
     /// RemoveIPC.
     pub remove_ipc: bool,
+    /// RuntimeDirectory: as what runtime directories are made.
+    pub runtime_directory: RuntimeForm,
     /// RuntimeDirectorySize.
     pub runtime_directory_size: Amount,
     /// RuntimeDirectoryInodesMax; `None`: as many as the default size has pages of 4 KiB.
@@ -80,6 +84,7 @@ impl Default for Settings {
             kill_only_users: Vec::new(),
             kill_exclude_users: None,
             remove_ipc: true,
+            runtime_directory: RuntimeForm::Auto,
             runtime_directory_size: DEFAULT_RUNTIME_SIZE,
             runtime_directory_inodes: None,
             sessions_max: 8192,
@@ -141,8 +146,8 @@ impl Settings {
         (bytes(self.runtime_directory_size), inodes)
     }
 
-    /// The part of the settings that decides, for the model.
-    pub fn for_model(&self, cgroups: bool, system_uid_max: u32) -> usher_model::Settings {
+    /// The part of the settings that decides, for the model; `limits` are those of [`Self::runtime_directory_limits`].
+    pub fn for_model(&self, cgroups: bool, system_uid_max: u32, limits: (u64, u64)) -> usher_model::Settings {
         let usec = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
         usher_model::Settings {
             user_stop_delay: self.user_stop_delay.map(usec),
@@ -158,6 +163,9 @@ impl Settings {
             manager_stop_timeout: usec(self.manager_stop_timeout),
             scope_stop_timeout: usec(self.session_stop_timeout),
             display_managers: self.display_managers.clone(),
+            runtime_form: self.runtime_directory,
+            runtime_size: limits.0,
+            runtime_inodes: limits.1,
             cgroups,
             system_uid_max,
             linger_needs_home: self.linger_start == LingerStart::HomeAvailable,
@@ -196,6 +204,7 @@ pub(super) fn apply(settings: &mut Settings, key: &str, value: &str) -> Result<A
             outcome?;
         }
         "removeipc" => s.remove_ipc = values::boolean(value)?,
+        "runtimedirectory" => s.runtime_directory = runtime_form(value)?,
         "runtimedirectorysize" => s.runtime_directory_size = values::amount(value)?,
         "runtimedirectoryinodesmax" => s.runtime_directory_inodes = Some(values::size(value)?),
         "sessionsmax" => s.sessions_max = values::number(value)?,
@@ -237,6 +246,15 @@ fn positive(value: &str) -> Result<u64, Expected> {
 
 fn timeout(value: &str) -> Result<Duration, Expected> {
     values::bounded_span(value, TIMEOUT_LIMIT, "expected a time span of at most 1h")
+}
+
+fn runtime_form(value: &str) -> Result<RuntimeForm, Expected> {
+    match value {
+        "auto" => Ok(RuntimeForm::Auto),
+        "tmpfs" => Ok(RuntimeForm::Tmpfs),
+        "directory" => Ok(RuntimeForm::Directory),
+        _ => Err("expected auto, tmpfs or directory"),
+    }
 }
 
 fn manager(value: &str) -> Result<Manager, Expected> {
@@ -338,6 +356,20 @@ mod tests {
         assert!(settings.kill_user_processes);
         assert_eq!(settings.kill_only_users, ["a", "b", "c"]);
         assert_eq!(settings.display_managers, ["mydm"]);
+    }
+
+    #[test]
+    fn runtime_directories_are_of_a_known_form() {
+        for (word, form) in [
+            ("auto", RuntimeForm::Auto),
+            ("tmpfs", RuntimeForm::Tmpfs),
+            ("directory", RuntimeForm::Directory),
+        ] {
+            assert_eq!(after(&[("RuntimeDirectory", word)]).runtime_directory, form);
+        }
+        for bad in ["", "dir", "yes", "Tmpfs "] {
+            assert!(apply(&mut Settings::default(), "RuntimeDirectory", bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ effects! {
     RemoveUser,
     SaveSeat,
     CreateRuntimeDir,
+    ResizeRuntimeDirs,
     CreateScope,
     ReapScope,
     WatchScope,

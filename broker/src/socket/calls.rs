@@ -18,7 +18,7 @@ use super::peer::{Leader, Peer};
 use super::{Service, closing};
 use crate::inbox::{Broker, shutting_down};
 use crate::sys::accounts::LookupError;
-use crate::sys::{cgroup, idle, pidfd};
+use crate::sys::{cgroup, idle, mount, pidfd};
 
 /// How long the name service may take to answer somebody who asks for a linger flag.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,8 +89,7 @@ pub(crate) async fn answer(
             finish(replies, user.map(|user| UserReply { user })).await
         }
         Call::GetManager => {
-            let (size, inodes) = service.runtime_limits;
-            let manager = broker.query(move |model| model.manager_view(size, inodes)).await;
+            let manager = broker.query(Model::manager_view).await;
             finish(replies, manager.map(|manager| ManagerReply { manager })).await
         }
         Call::GetInfo => replies.reply(&info(), false).await,
@@ -139,7 +138,9 @@ async fn open(
     let audit = pidfd::audit_session(leader.pid);
     let (caller, more) = (peer.uid, replies.more());
     let make = move |request| {
-        let open = Open { request, more, caller, leader, inside, origin, console, audit, params };
+        // Here, in the loop: nobody makes or removes one between this look and what is decided by it.
+        let runtime = mount::at_path(params.uid);
+        let open = Open { request, more, caller, leader, inside, origin, console, audit, runtime, params };
         Event::Open(Box::new(open))
     };
     let mut answers = service.broker.request(Some(pidfd), make).await;

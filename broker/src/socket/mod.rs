@@ -39,8 +39,6 @@ pub(crate) struct Service {
     pub(crate) memory: Memory,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
-    /// Size and number of inodes of a runtime directory.
-    pub(crate) runtime_limits: (u64, u64),
 }
 
 /// So many connections are taken before everybody else has a turn, so that whoever floods a socket keeps neither the loop from

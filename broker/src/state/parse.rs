@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use usher_model::record::{GcMode, RuntimeKind, SeatRecord, SessionRecord, UserRecord};
+use usher_model::record::{GcMode, RuntimeDir, RuntimeKind, SeatRecord, SessionRecord, UserRecord};
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid};
 
 use super::unescape;
@@ -75,7 +75,7 @@ pub fn user(uid: Uid, text: &str) -> Result<UserRecord, ParseError> {
         gid: file.number("USHER_GID")?.ok_or(ParseError::Missing("USHER_GID"))?,
         home: file.text("USHER_HOME")?,
         shell: file.text("USHER_SHELL")?,
-        runtime: file.word("USHER_RUNTIME", RuntimeKind::from_word)?,
+        runtime: file.runtime()?,
         manager: file.process("USHER_MANAGER_PID", "USHER_MANAGER_START")?,
         manager_ready: file.flag("USHER_MANAGER_READY")?,
         terminated: file.flag("USHER_TERMINATED")?,
@@ -149,6 +149,11 @@ impl<'a> EnvFile<'a> {
     fn list<T: FromStr>(&self, key: &'static str) -> Result<Vec<T>, ParseError> {
         let words = self.raw(key).unwrap_or_default().split_ascii_whitespace();
         words.map(|word| word.parse().map_err(|_| ParseError::Bad(key))).collect()
+    }
+
+    fn runtime(&self) -> Result<Option<RuntimeDir>, ParseError> {
+        let mount = self.number("USHER_RUNTIME_MOUNT")?;
+        Ok(self.word("USHER_RUNTIME", RuntimeKind::from_word)?.map(|kind| RuntimeDir { kind, mount }))
     }
 
     fn process(&self, pid: &'static str, start: &'static str) -> Result<Option<LeaderPid>, ParseError> {

@@ -1,6 +1,8 @@
 use proptest::option;
 use proptest::prelude::*;
-use usher_model::record::{GcMode, RuntimeKind, SeatRecord, SessionEntry, SessionRecord, UserRecord};
+use usher_model::record::{
+    GcMode, RuntimeDir, RuntimeKind, SeatRecord, SessionEntry, SessionRecord, UserRecord,
+};
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName, VtNr};
 use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
 
@@ -65,12 +67,21 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn runtime()(
+        kind in one_of(&[RuntimeKind::Mount, RuntimeKind::Plain, RuntimeKind::Adopted]),
+        mount in any::<Option<u64>>(),
+    ) -> RuntimeDir {
+        RuntimeDir { kind, mount }
+    }
+}
+
+prop_compose! {
     fn user()(
         (uid, name, state, stopping) in (uid(), name(), one_of(UserState::ALL), any::<bool>()),
         gc_mode in one_of(&[GcMode::Any, GcMode::Pin]),
         (display, realtime, monotonic) in (option::of(id()), any::<u64>(), any::<u64>()),
         (last_session, gid, home, shell) in (any::<Option<u64>>(), any::<u32>(), hostile(), hostile()),
-        runtime in option::of(one_of(&[RuntimeKind::Mount, RuntimeKind::Plain, RuntimeKind::Adopted])),
+        runtime in option::of(runtime()),
         (manager, manager_ready, terminated) in (option::of(leader()), any::<bool>(), any::<bool>()),
         sessions in proptest::collection::vec((id(), one_of(SessionState::ALL), option::of(seat_id())), 0..4),
     ) -> UserRecord {
@@ -252,7 +263,7 @@ fn the_six_lists_are_together_and_tell_seats_from_ssh() {
         gid: 100,
         home: "/home/u2".into(),
         shell: "/bin/sh".into(),
-        runtime: Some(RuntimeKind::Mount),
+        runtime: Some(RuntimeDir { kind: RuntimeKind::Mount, mount: Some(1 << 31) }),
         manager: None,
         manager_ready: false,
         terminated: false,

@@ -70,7 +70,8 @@ pub fn user(r: &UserRecord) -> String {
     text.line("USHER_GID", r.gid);
     text.escaped("USHER_HOME", &r.home);
     text.escaped("USHER_SHELL", &r.shell);
-    text.optional("USHER_RUNTIME", r.runtime.map(|kind| kind.as_str()));
+    text.optional("USHER_RUNTIME", r.runtime.map(|dir| dir.kind.as_str()));
+    text.optional("USHER_RUNTIME_MOUNT", r.runtime.and_then(|dir| dir.mount));
     manager(&mut text, r.manager, r.manager_ready);
     text.flag("USHER_TERMINATED", r.terminated);
     text.0

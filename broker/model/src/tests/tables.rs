@@ -6,11 +6,11 @@ use usher_protocol::ids::SessionId;
 
 use crate::event::Generation;
 use crate::manager::{Manager, Run};
-use crate::record::RuntimeKind;
+use crate::record::{RuntimeDir, RuntimeKind};
+use crate::runtime::Runtime;
 use crate::session::{Phase, Scope};
 use crate::tests::world::{name, uid};
 use crate::timer::Timer;
-use crate::user::Runtime;
 
 /// The first cells of the table whose head begins with that word.
 fn rows(head: &str) -> BTreeSet<String> {
@@ -59,7 +59,7 @@ fn every_state_of_a_cgroup() {
 fn every_state_of_a_runtime_directory() {
     let states = names(Runtime::Absent, |runtime| match runtime {
         Runtime::Absent => Some(Runtime::Creating),
-        Runtime::Creating => Some(Runtime::Present(RuntimeKind::Mount)),
+        Runtime::Creating => Some(Runtime::Present(RuntimeDir { kind: RuntimeKind::Mount, mount: None })),
         Runtime::Present(_) => Some(Runtime::Failed(String::new())),
         Runtime::Failed(_) => None,
     });

@@ -25,7 +25,6 @@ fn service() -> (Service, Receiver<Message>) {
         memory: Memory::default(),
         tokens: Tokens::for_tests(),
         cgroups: None,
-        runtime_limits: (0, 0),
     };
     (service, inbox)
 }

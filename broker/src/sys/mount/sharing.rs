@@ -8,15 +8,9 @@ use std::os::fd::AsFd;
 use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 
 use super::super::{Context, Result, SysError};
-use super::{PARENT, Problem, mount_id, open_parent};
+use super::look::{Line, mount_number};
+use super::{PARENT, Problem, open_parent};
 use crate::crash;
-
-/// What a line of /proc/self/mountinfo says, as far as it matters here.
-struct Line<'a> {
-    id: &'a str,
-    point: &'a str,
-    shared: bool,
-}
 
 /// Makes `/run/user` a mount of its own with shared propagation, unless its mounts are shared already. To do it twice is
 /// fine. Left alone where something is mounted below: that would be hidden, and come to light again when it is too late.
@@ -25,9 +19,9 @@ struct Line<'a> {
 /// The kernel's; runtime directories work all the same.
 pub fn share_parent() -> Result<(), Problem> {
     let parent = open_parent()?;
-    let id = mount_id(parent.as_fd())?.to_string();
+    let id = mount_number(parent.as_fd())?;
     let table = fs::read_to_string("/proc/self/mountinfo").context("read", "/proc/self/mountinfo")?;
-    let lines: Vec<_> = table.lines().filter_map(parse).collect();
+    let lines: Vec<_> = table.lines().filter_map(Line::parse).collect();
     let own = lines.iter().find(|line| line.id == id);
     if own.is_some_and(|line| line.shared) {
         return Ok(());
@@ -44,26 +38,4 @@ pub fn share_parent() -> Result<(), Problem> {
     }
     mount_change(PARENT, MountPropagationFlags::SHARED).context("share the mounts of", PARENT)?;
     Ok(())
-}
-
-/// proc_pid_mountinfo(5): ID, parent, device, root, mount point, options, optional fields, a hyphen, the rest.
-fn parse(line: &str) -> Option<Line<'_>> {
-    let (fields, _) = line.split_once(" - ")?;
-    let mut fields = fields.split(' ');
-    let (id, point) = (fields.next()?, fields.nth(3)?);
-    Some(Line { id, point, shared: fields.any(|field| field.starts_with("shared:")) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_says_what_is_mounted_where_and_whether_it_is_shared() {
-        let line = parse("36 35 98:0 /mnt1 /run/user rw,noatime master:1 shared:2 - tmpfs tmpfs rw").unwrap();
-        assert_eq!((line.id, line.point, line.shared), ("36", "/run/user", true));
-        let private = parse("36 35 98:0 / /run rw - tmpfs shared:1 rw").unwrap();
-        assert_eq!((private.point, private.shared), ("/run", false));
-        assert!(parse("36 35 98:0 /").is_none());
-    }
 }

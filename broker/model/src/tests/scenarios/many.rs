@@ -73,7 +73,8 @@ fn the_first_of_many_logins_puts_its_user_on_file_at_once() {
     let mut world = World::new(Settings::default());
     let (_, login) = world.arrive(Login::of(alice()));
     world.model.handle(world.now, login);
-    let made = Event::RuntimeDirCreated { uid: alice(), result: Ok(crate::record::RuntimeKind::Mount) };
+    let dir = crate::record::RuntimeDir { kind: crate::record::RuntimeKind::Mount, mount: Some(1) };
+    let made = Event::RuntimeDirCreated { uid: alice(), result: Ok(dir) };
     let effects = world.model.handle(world.now, made);
     let place = |wanted: fn(&crate::Effect) -> bool| effects.iter().position(wanted);
     let user = place(|effect| matches!(effect, crate::Effect::SaveUser(_)));

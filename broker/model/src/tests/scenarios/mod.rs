@@ -1,6 +1,7 @@
 //! One rule each, told as a short story.
 
 mod closing;
+mod directory;
 mod files;
 mod limits;
 mod linger;

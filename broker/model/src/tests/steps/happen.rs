@@ -121,6 +121,7 @@ impl World {
                 self.littered |= failures.teardown;
             }
             Step::NameService { down } => self.kernel.name_service_down = down,
+            Step::Unmount { user: number } => self.unmount(user(number)),
             Step::Homes { missing, waited_for } => {
                 self.homes(missing);
                 self.settings.linger_needs_home = waited_for;

@@ -87,6 +87,10 @@ pub(super) enum Step {
     NameService {
         down: bool,
     },
+    /// Somebody with root's rights unmounts a runtime directory.
+    Unmount {
+        user: u8,
+    },
     /// Home directories are there or not, and lingering users wait for them or not.
     Homes {
         missing: bool,

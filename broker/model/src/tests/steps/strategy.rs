@@ -131,6 +131,7 @@ fn trouble() -> impl Strategy<Value = Step> {
         3 => tempers(),
         3 => failures.prop_map(Step::Fail),
         1 => any::<bool>().prop_map(|down| Step::NameService { down }),
+        1 => user().prop_map(|user| Step::Unmount { user }),
         1 => any::<(bool, bool)>().prop_map(|(missing, waited_for)| Step::Homes { missing, waited_for }),
         1 => (user(), any::<bool>()).prop_map(|(user, earlier)| Step::SaysReady { user, earlier }),
         1 => any::<u8>().prop_map(|session| Step::SaysEmpty { session }),

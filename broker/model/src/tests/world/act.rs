@@ -103,9 +103,16 @@ impl World {
                 let result = if failures.runtime_dir {
                     Err("cannot mount /run/user: no memory".to_owned())
                 } else {
+                    self.unmounted.remove(&uid);
                     Ok(self.kernel.make_runtime_dir(uid))
                 };
                 return Some(Event::RuntimeDirCreated { uid, result });
+            }
+            Effect::ResizeRuntimeDirs { dirs, .. } => {
+                for (uid, dir) in dirs {
+                    let there = self.kernel.runtime_dirs.get(&uid) == Some(&dir);
+                    assert!(there || self.unmounted.contains(&uid), "{uid} has no such directory: {dir:?}");
+                }
             }
             Effect::CreateScope { uid, session, leader } => {
                 let result = self.create_scope(uid, &session, leader);
@@ -237,7 +244,8 @@ impl World {
                 let result = if self.failures.teardown {
                     Err("cannot unmount: busy".to_owned())
                 } else {
-                    if runtime.is_some() {
+                    // By its mount: somebody else's stays.
+                    if runtime.is_some() && self.kernel.runtime_dirs.get(&uid) == runtime.as_ref() {
                         self.kernel.runtime_dirs.remove(&uid);
                     }
                     Ok(())
@@ -337,6 +345,7 @@ impl World {
             Effect::RemoveUser(uid) => format!("remove user {uid}"),
             Effect::SaveSeat(_) => "save seat".to_owned(),
             Effect::CreateRuntimeDir { uid, .. } => format!("create directory {uid}"),
+            Effect::ResizeRuntimeDirs { dirs, size, .. } => format!("resize {} to {size}", dirs.len()),
             Effect::CreateScope { session, .. } => format!("create scope {session}"),
             Effect::ReapScope { session, .. } => format!("reap scope {session}"),
             Effect::WatchScope { session, .. } => format!("watch scope {session}"),

@@ -11,9 +11,10 @@ use crate::event::{Now, StateFile};
 use crate::manager::Manager;
 use crate::model::Model;
 use crate::record::SessionRecord;
+use crate::runtime::Runtime;
 use crate::session::{Phase, Scope, Session};
 use crate::timer::Timer;
-use crate::user::{Grace, Runtime};
+use crate::user::Grace;
 
 impl World {
     /// Before an effect is done: whether it may be, as things are.
@@ -101,7 +102,8 @@ impl World {
     fn has_directory(&self, uid: Uid) -> bool {
         let going =
             |soon: &Soon| matches!(soon, Soon::Work(Effect::TearDownUser { uid: u, .. }) if *u == uid);
-        self.kernel.runtime_dirs.contains_key(&uid) && !self.soon.iter().any(going)
+        let there = self.kernel.runtime_dirs.contains_key(&uid) || self.unmounted.contains(&uid);
+        there && !self.soon.iter().any(going)
     }
 
     /// After every event.
@@ -166,8 +168,12 @@ impl World {
         for id in self.kernel.runtime_dirs.keys().filter(|_| !self.littered) {
             assert!(model.users.contains_key(id), "a directory is left of {id}");
         }
-        for (uid, _) in model.users.iter().filter(|(_, user)| user.has_runtime_dir()) {
-            assert!(self.kernel.runtime_dirs.contains_key(uid), "{uid} has no directory");
+        for (uid, user) in model.users.iter().filter(|(_, user)| user.has_runtime_dir()) {
+            let there = self.kernel.runtime_dirs.get(uid);
+            assert!(
+                there == user.made.as_ref() || self.unmounted.contains(uid),
+                "{uid} has no directory: {there:?}"
+            );
         }
         for (uid, id) in self.kernel.scopes.iter().filter(|_| !self.littered) {
             assert!(
@@ -261,7 +267,9 @@ fn check_sessions(model: &Model) {
         assert!(!(waits && session.uid().is_root()), "root waits");
         assert_eq!(model.timers.contains(&Timer::ReadyWait(id.clone())), waits, "{session:?}");
         let can_wait = user.manager.state();
-        assert!(!waits || !matches!(can_wait, ManagerState::None), "{session:?}");
+        // The next manager is started once the directory is there again.
+        let soon = user.runtime == Runtime::Creating;
+        assert!(!waits || soon || !matches!(can_wait, ManagerState::None), "{session:?}");
         let on_seat = model.seat0.sessions().any(|other| other == id);
         assert_eq!(session.seat.is_some(), on_seat, "{session:?}");
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName, VtNr};
 
 use crate::event::Account;
-use crate::record::{RuntimeKind, SeatRecord, SessionRecord, UserRecord};
+use crate::record::{AtPath, RuntimeDir, RuntimeKind, SeatRecord, SessionRecord, UserRecord};
 use crate::restore::{Found, FoundSession, FoundUser};
 
 /// Where a process is.
@@ -26,14 +26,6 @@ pub(crate) struct Process {
     pub(crate) place: Place,
     /// Ends on SIGKILL only.
     pub(crate) stubborn: bool,
-}
-
-/// A runtime directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RuntimeDir {
-    pub(crate) kind: RuntimeKind,
-    /// Which of all that there have been: another one at the same path has another number.
-    pub(crate) number: u64,
 }
 
 /// The machine without its broker.
@@ -67,15 +59,15 @@ impl Kernel {
         LeaderPid { pid, start: self.starts }
     }
 
-    /// What is there is used.
-    pub(crate) fn make_runtime_dir(&mut self, uid: Uid) -> RuntimeKind {
+    /// What is there is used; another one at the same path has another number.
+    pub(crate) fn make_runtime_dir(&mut self, uid: Uid) -> RuntimeDir {
         if let Some(there) = self.runtime_dirs.get(&uid) {
-            return there.kind;
+            return *there;
         }
         self.dirs_made += 1;
-        let made = RuntimeDir { kind: RuntimeKind::Mount, number: self.dirs_made };
+        let made = RuntimeDir { kind: RuntimeKind::Mount, mount: Some(self.dirs_made) };
         self.runtime_dirs.insert(uid, made);
-        made.kind
+        made
     }
 
     pub(crate) fn is_alive(&self, process: LeaderPid) -> bool {
@@ -100,6 +92,11 @@ impl Kernel {
         inside.map(|(pid, process)| LeaderPid { pid: *pid, start: process.start }).collect()
     }
 
+    /// What somebody who looks at the runtime directory's path sees there.
+    pub(crate) fn at_path(&self, uid: Uid) -> AtPath {
+        self.runtime_dirs.get(&uid).and_then(|dir| dir.mount).map_or(AtPath::Nothing, AtPath::Mount)
+    }
+
     /// Removes the scopes that no file names and nobody is in, as the real edge does when it starts.
     pub(crate) fn sweep(&mut self) {
         let empty =
@@ -115,7 +112,7 @@ impl Kernel {
         let users = self.user_files.values().map(|record| FoundUser {
             record: UserRecord { sessions: Vec::new(), ..record.clone() },
             manager_alive: record.manager.is_some_and(|main| self.is_alive(main)),
-            runtime: self.runtime_dirs.get(&record.uid).map(|directory| directory.kind),
+            runtime: self.runtime_dirs.get(&record.uid).copied(),
         });
         let sessions = self.session_files.values().map(|record| {
             let scope = Place::Scope(record.uid, record.id.clone());

@@ -8,6 +8,7 @@ use super::{Place, World};
 use crate::effect::Answer;
 use crate::event::{Account, Event, Open, RequestId};
 use crate::policy::Authority;
+use crate::record::AtPath;
 
 pub(crate) fn uid(number: u32) -> Uid {
     number.try_into().unwrap()
@@ -59,6 +60,7 @@ impl Login {
             origin: Some("/system.slice".to_owned()),
             console: None,
             audit: None,
+            runtime: AtPath::Nothing,
             params,
         };
         Self { open, leader: None }
@@ -132,6 +134,7 @@ impl World {
             Some(Place::Scope(_, session)) => Some(session.clone()),
             _ => None,
         };
+        open.runtime = self.kernel.at_path(open.params.uid);
         let request = self.request();
         open.request = request;
         self.arriving.insert(request, leader);
@@ -238,6 +241,14 @@ impl World {
         let uid = self.model.session(session).unwrap().uid;
         assert!(self.kernel.scopes.contains(&(uid, session.clone())), "a fork stays in its scope");
         self.kernel.spawn(Place::Scope(uid, session.clone()), stubborn)
+    }
+
+    /// Somebody unmounts the user's runtime directory.
+    pub(crate) fn unmount(&mut self, uid: Uid) {
+        if self.kernel.runtime_dirs.remove(&uid).is_some() {
+            self.unmounted.insert(uid);
+            self.release_from_directory(uid);
+        }
     }
 
     pub(crate) fn take_log(&mut self) -> Vec<String> {

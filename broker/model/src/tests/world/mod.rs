@@ -74,6 +74,8 @@ pub(crate) struct World {
     /// What logins have been told.
     promises: BTreeMap<SessionId, Promise>,
     pub(crate) terminated: BTreeSet<Uid>,
+    /// Whose runtime directory somebody has unmounted, and nobody has noticed.
+    pub(crate) unmounted: BTreeSet<Uid>,
     /// Those of them who have not logged in since: a flag does not count, though a manager's session may be there.
     pub(crate) ended: BTreeSet<Uid>,
     /// Something was made to fail: directories and cgroups may be left over.
@@ -121,6 +123,7 @@ impl World {
             unsaved: BTreeSet::new(),
             promises: BTreeMap::new(),
             terminated: BTreeSet::new(),
+            unmounted: BTreeSet::new(),
             ended: BTreeSet::new(),
             littered: false,
             flags_touched: false,

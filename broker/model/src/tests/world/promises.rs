@@ -7,6 +7,7 @@ use usher_protocol::session::{ManagerState, SessionState};
 use super::World;
 use crate::effect::Answer;
 use crate::manager::Manager;
+use crate::record::RuntimeDir;
 
 /// What a login was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub(super) struct Promise {
     leader: LeaderPid,
     /// Whether the session keeps its user. One of a user manager goes with it.
     pins: bool,
-    /// The number of the runtime directory that it got.
-    directory: Option<u64>,
+    /// The runtime directory that it got.
+    directory: Option<RuntimeDir>,
     /// The manager that was ready then.
     manager: Option<LeaderPid>,
     /// The session has begun to end.
@@ -35,7 +36,7 @@ impl World {
             let (_, main) = self.supervised.get(&uid).copied().unwrap_or_else(|| self.dead_manager(uid));
             main
         });
-        let directory = reply.runtime_path.as_ref().map(|_| self.kernel.runtime_dirs[&uid].number);
+        let directory = reply.runtime_path.as_ref().and_then(|_| self.kernel.runtime_dirs.get(&uid).copied());
         let promise = Promise {
             uid,
             leader: session.leader.expect("a login is answered while its leader lives"),
@@ -65,10 +66,17 @@ impl World {
         });
     }
 
+    /// Somebody with root's rights has taken the user's directory away: nobody could have kept it.
+    pub(super) fn release_from_directory(&mut self, uid: Uid) {
+        for promise in self.promises.values_mut().filter(|promise| promise.uid == uid) {
+            promise.directory = None;
+        }
+    }
+
     /// After every event: whoever was told of a directory has that one.
     pub(super) fn check_promises(&self) {
         for (id, promise) in self.promises.iter().filter(|(_, promise)| promise.pins) {
-            let there = self.kernel.runtime_dirs.get(&promise.uid).map(|directory| directory.number);
+            let there = self.kernel.runtime_dirs.get(&promise.uid).copied();
             let kept = promise.directory.is_none() || promise.directory == there;
             assert!(kept, "the directory of {id} is another one, or gone: {promise:?}, {there:?}");
         }
