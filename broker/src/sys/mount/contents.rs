@@ -8,11 +8,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
+use rustix::process::DumpableBehavior;
 use usher_protocol::ids::Uid;
 
 use super::super::{Context, Result};
+use super::look::by_number;
 
 /// usherd with this argument and a path calls [`remove_contents`] and does nothing else.
 pub const REMOVE_CONTENTS_ARGUMENT: &str = "--internal-remove-contents";
@@ -26,6 +28,8 @@ pub const REMOVE_CONTENTS_ARGUMENT: &str = "--internal-remove-contents";
 /// # Errors
 /// The first thing that could not be deleted; whatever could be is gone.
 pub fn remove_contents(path: &Path) -> Result<()> {
+    // Nothing of the user's is to get hold of this process, which is not in the user's cgroup.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let top = rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty()).context("open", path.display())?;
     let device = rustix::fs::fstat(&top).context("examine", path.display())?.st_dev;
     let mut level = Level { top: top.as_fd(), device, lifted: 0 };
@@ -106,9 +110,8 @@ impl Level<'_> {
 
     /// Opens a directory of this file system; `None` if it has gone meanwhile.
     fn open(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Option<OwnedFd>, Errno> {
-        match open_child(parent, name) {
-            Ok(directory) if rustix::fs::fstat(&directory)?.st_dev == self.device => Ok(Some(directory)),
-            Ok(_) => Err(Errno::XDEV),
+        match open_child(parent, name, self.device) {
+            Ok(directory) => Ok(Some(directory)),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error),
         }
@@ -129,20 +132,25 @@ fn unlink(directory: BorrowedFd<'_>, name: &CStr) -> Result<Unlinked, Errno> {
     }
 }
 
-/// Opens a directory, even one that its owner has locked himself out of.
-fn open_child(directory: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
-    match rustix::fs::openat(directory, name, DIRECTORY, Mode::empty()) {
-        Err(Errno::ACCESS) => {}
-        opened => {
-            // A directory that can be read may still be one that cannot be written to.
-            if let Ok(child) = &opened {
-                let _ = rustix::fs::fchmod(child, Mode::from_raw_mode(0o700));
-            }
-            return opened;
-        }
+/// Opens a directory, even one that its owner has locked himself out of; nothing that is mounted there, not even to look
+/// at it: its server may hang.
+fn open_child(directory: BorrowedFd<'_>, name: &CStr, device: u64) -> Result<OwnedFd, Errno> {
+    // By way of what is open: by name, a link that the user puts there this moment would be followed.
+    let locked = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let child = match rustix::fs::openat2(directory, name, locked, Mode::empty(), ResolveFlags::NO_XDEV) {
+        // Before Linux 5.6, or forbidden by a filter of system calls; then the device alone tells.
+        Err(Errno::NOSYS | Errno::PERM) => rustix::fs::openat(directory, name, locked, Mode::empty())?,
+        opened => opened?,
+    };
+    let status = rustix::fs::fstat(&child)?;
+    if status.st_dev != device {
+        return Err(Errno::XDEV);
     }
-    rustix::fs::chmodat(directory, name, Mode::from_raw_mode(0o700), AtFlags::empty())?;
-    rustix::fs::openat(directory, name, DIRECTORY, Mode::empty())
+    // A directory that can be read may still be one that cannot be written to.
+    if status.st_mode & 0o700 != 0o700 {
+        rustix::fs::chmodat(CWD, by_number(&child), Mode::from_raw_mode(0o700), AtFlags::empty())?;
+    }
+    rustix::fs::openat(child, c".", DIRECTORY, Mode::empty())
 }
 
 /// Whether there is nothing in the directory.
