@@ -1,8 +1,11 @@
 //! Whether a runtime directory is fit to be named to a user's processes (contract/pam.md section 5).
 
 use std::fs::symlink_metadata;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
+use rustix::io::Errno;
 
 /// Checks that the path is absolute and is a directory of the user's own, not a link to one. The error says what is
 /// wrong, with the path.
@@ -10,20 +13,32 @@ pub(crate) fn check(path: &str, uid: u32) -> Result<(), String> {
     if !path.starts_with('/') || path.contains('\0') {
         return Err(format!("'{path}' is not an absolute path"));
     }
-    let metadata = symlink_metadata(path).map_err(|e| format!("{path}: {e}"))?;
-    if !metadata.is_dir() {
+    let (kind, owner) = look(path).map_err(|e| format!("{path}: {e}"))?;
+    if kind != FileType::Directory {
         return Err(format!("{path} is not a directory"));
     }
-    if metadata.uid() != uid {
-        return Err(format!("{path} belongs to uid {}, not to {uid}", metadata.uid()));
+    if owner != uid {
+        return Err(format!("{path} belongs to uid {owner}, not to {uid}"));
     }
     Ok(())
 }
 
 /// The address of the user's bus, if its socket is there at this moment.
 pub(crate) fn bus_address(path: &str) -> Option<String> {
-    let is_socket = symlink_metadata(Path::new(path).join("bus")).is_ok_and(|m| m.file_type().is_socket());
+    let is_socket = look(&format!("{path}/bus")).is_ok_and(|(kind, _)| kind == FileType::Socket);
     is_socket.then(|| format!("unix:path={path}/bus"))
+}
+
+/// What is there, not followed, and whose it is; as the kernel knows it. A file system that the user serves (FUSE) is not
+/// asked: were its server to hang, so would every login of the user's, root's own su included.
+fn look(path: &str) -> io::Result<(FileType, u32)> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    match statx(CWD, path, flags, StatxFlags::TYPE | StatxFlags::UID) {
+        Ok(status) => Ok((FileType::from_raw_mode(status.stx_mode.into()), status.stx_uid)),
+        // Before Linux 4.11.
+        Err(Errno::NOSYS) => symlink_metadata(path).map(|m| (FileType::from_raw_mode(m.mode()), m.uid())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]
