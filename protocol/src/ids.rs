@@ -332,12 +332,21 @@ impl fmt::Display for VtNr {
 
 /// The process that a session stands and falls with. The number alone names nobody after the process has gone:
 /// with the start time it names one process of this boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LeaderPid {
-    /// The process id, in the broker's pid namespace.
+    /// The process id, in the broker's pid namespace; 0 for a process that has none there.
     pub pid: u32,
-    /// When it started, in clock ticks since boot (`/proc/PID/stat` field 22, proc(5)).
+    /// When it started, in clock ticks since boot (`/proc/PID/stat` field 22, proc(5)); for a process that has no number,
+    /// that of its pidfd's inode.
     pub start: u64,
+}
+
+impl LeaderPid {
+    /// Whether the process lives in a pid namespace that the broker does not see into. Only its pidfd stands for it: its
+    /// end can be waited for, but it can neither be signalled nor be found again once the pidfd is closed.
+    pub const fn is_hidden(&self) -> bool {
+        self.pid == 0
+    }
 }
 
 impl fmt::Display for LeaderPid {

@@ -11,6 +11,11 @@ use crate::policy::{self, Action};
 use crate::session::{Phase, Scope, Session, Waiting};
 use crate::timer::Timer;
 
+/// What a login is told whose process usherd has no number for.
+const HIDDEN_LEADER: &str = "the login's process is in a pid namespace that usherd does not see into: the session has no \
+    cgroup, su and sudo in it open sessions of their own, and it ends when usherd is restarted; run usherd in that pid \
+    namespace or in one above it";
+
 /// What a login gets.
 enum Admission {
     New { seat: Option<SeatId>, vtnr: Option<VtNr> },
@@ -96,7 +101,7 @@ impl Model {
             waiting: Some(Waiting { request, more }),
         };
         out.act(Effect::WatchLeader { request, session: id.clone() });
-        self.leaders.insert(leader.pid, id.clone());
+        self.leaders.insert(leader, id.clone());
         self.look_at_runtime_dir(session.uid(), runtime, out);
         self.user_logs_in(now, &session, out);
         let seated = session.seat.is_some();
@@ -113,7 +118,7 @@ impl Model {
         let Some(session) = self.sessions.get_mut(id).filter(|s| s.phase == Phase::Queued) else { return };
         self.dirty_sessions.insert(id.clone());
         match session.leader {
-            Some(leader) if cgroups && session.params.class.has_scope() => {
+            Some(leader) if cgroups && session.params.class.has_scope() && !leader.is_hidden() => {
                 session.phase = Phase::Placing;
                 session.scope = Scope::Making;
                 out.act(Effect::CreateScope { uid: session.params.uid, session: id.clone(), leader });
@@ -210,6 +215,9 @@ impl Model {
         let user = self.users.get(&session.uid());
         let mut notice = user.map(|u| u.notice()).unwrap_or_default();
         let settled = phase == OpenPhase::Settled;
+        if notice.is_empty() && session.leader.is_some_and(|leader| leader.is_hidden()) {
+            notice = HIDDEN_LEADER.to_owned();
+        }
         if settled && notice.is_empty() && self.waits_for_manager(session) {
             notice = "user manager is not ready yet; the login goes on without it".to_owned();
         }

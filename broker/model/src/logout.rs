@@ -70,6 +70,11 @@ impl Model {
                 out.act(Effect::SignalScope { uid: session.uid(), session: id.clone(), signal });
                 return Ok(());
             }
+            KillWhom::Leader if session.leader.is_some_and(|leader| leader.is_hidden()) => {
+                format!(
+                    "The leader of session '{id}' is in another pid namespace and cannot be signalled from here"
+                )
+            }
             KillWhom::Leader if session.leader.is_some() && !session.released => {
                 out.act(Effect::SignalLeader { session: id.clone(), signal });
                 return Ok(());
@@ -83,6 +88,9 @@ impl Model {
     /// A session ends, for one of several reasons. Safe to call again.
     pub(crate) fn close_session(&mut self, now: Now, id: &SessionId, why: Why, out: &mut Out) {
         let Some(session) = self.sessions.get_mut(id) else { return };
+        // A process that cannot be signalled from here cannot be made to end: to let go of it is all that can be done.
+        let hidden = session.leader.is_some_and(|leader| leader.is_hidden()) && !session.released;
+        let why = if hidden && why == Why::Terminated { Why::LoggedOut } else { why };
         if why == Why::LeaderGone && session.released {
             return;
         }
@@ -240,9 +248,9 @@ impl Model {
     }
 }
 
-/// A process leads a session no more; another one may have its number by now.
-fn forget_leader(leaders: &mut BTreeMap<u32, SessionId>, leader: LeaderPid, id: &SessionId) {
-    if leaders.get(&leader.pid) == Some(id) {
-        leaders.remove(&leader.pid);
+/// A process leads a session no more; it may lead another one by now.
+fn forget_leader(leaders: &mut BTreeMap<LeaderPid, SessionId>, leader: LeaderPid, id: &SessionId) {
+    if leaders.get(&leader) == Some(id) {
+        leaders.remove(&leader);
     }
 }

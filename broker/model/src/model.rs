@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use usher_protocol::ids::{SessionId, Uid, UserName};
+use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
 use usher_protocol::messages::Refusal;
 
 use crate::effect::{Answer, Effect, News, Severity};
@@ -27,8 +27,8 @@ pub struct Model {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) users: BTreeMap<Uid, User>,
     pub(crate) seat0: Seat,
-    /// Sessions by their leader's process id.
-    pub(crate) leaders: BTreeMap<u32, SessionId>,
+    /// Sessions by their leader.
+    pub(crate) leaders: BTreeMap<LeaderPid, SessionId>,
     pub(crate) timers: Timers,
     /// Who has a linger flag, and whose name that is, if it is known. A user may have several names.
     pub(crate) lingering: BTreeMap<UserName, Option<Uid>>,

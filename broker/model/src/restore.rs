@@ -137,6 +137,13 @@ impl Model {
             out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
             return out.act(Effect::RemoveSession(id));
         };
+        if record.leader.is_some_and(|leader| leader.is_hidden()) && !record.released {
+            let text = format!(
+                "session {id} ends: its leader is in another pid namespace, and only the usherd that opened it could watch \
+                 that process"
+            );
+            out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
+        }
         let closing = record.released || record.state == SessionState::Closing || !found.leader_alive;
         let seq = number_of(&id).unwrap_or(self.next_id).max(self.next_id);
         self.next_id = seq + 1;
@@ -175,7 +182,7 @@ impl Model {
         user.pinning += usize::from(class.pins_user());
         user.wanting_manager += usize::from(class.wants_manager() && !closing);
         if let Some(leader) = session.leader.filter(|_| !session.released) {
-            self.leaders.insert(leader.pid, id.clone());
+            self.leaders.insert(leader, id.clone());
         }
         if let Some(leader) = misplaced {
             out.act(Effect::CreateScope { uid, session: id.clone(), leader });

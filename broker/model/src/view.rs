@@ -33,7 +33,7 @@ impl Model {
 
     /// The session that a process leads.
     pub fn session_led_by(&self, process: LeaderPid) -> Option<SessionId> {
-        let session = self.leaders.get(&process.pid).and_then(|id| self.sessions.get(id))?;
+        let session = self.leaders.get(&process).and_then(|id| self.sessions.get(id))?;
         (session.leader == Some(process)).then(|| session.id.clone())
     }
 

@@ -17,7 +17,7 @@ use crate::sys::pidfd;
 pub(crate) struct Peer {
     /// Its effective user when it connected (SO_PEERCRED).
     pub(crate) uid: Uid,
-    /// Its process id when it connected; somebody else's, perhaps, once it has gone.
+    /// Its process id when it connected; somebody else's, perhaps, once it has gone. 0: it has none in this pid namespace.
     pub(crate) pid: u32,
     /// Who could be served when it connected.
     pub(crate) room: Room,
@@ -37,9 +37,6 @@ impl Peer {
         let credentials = getsockopt(stream, sockopt::PeerCredentials)?;
         let uid = Uid::try_from(credentials.uid()).map_err(io::Error::other)?;
         let pid = u32::try_from(credentials.pid()).map_err(io::Error::other)?;
-        if pid == 0 {
-            return Err(io::Error::other("the peer is in another pid namespace"));
-        }
         Ok(Self { uid, pid, room })
     }
 
@@ -49,9 +46,16 @@ impl Peer {
         let failed = |what: &str| Refusal::Failed {
             message: format!("cannot identify the process {} that registers a session: {what}", self.pid),
         };
+        let hidden = self.pid == 0;
         let pidfd = match getsockopt(stream, sockopt::PeerPidfd) {
             // The kernel took both of the same process: this one has the number that SO_PEERCRED gave.
             Ok(pidfd) => pidfd,
+            // What it passes cannot be compared with a number that it does not have.
+            Err(Errno::ENOPROTOOPT) if hidden => {
+                let message = "cannot identify the process that registers a session: it is in a pid namespace that usherd \
+                    does not see into, which takes Linux 6.5; run usherd in that pid namespace or in one above it";
+                return Err(Refusal::Failed { message: message.to_owned() });
+            }
             Err(Errno::ENOPROTOOPT) => {
                 let pidfd =
                     passed.ok_or_else(|| failed("this kernel needs the module to pass its own pidfd"))?;
@@ -62,7 +66,11 @@ impl Peer {
             }
             Err(error) => return Err(failed(error.desc())),
         };
-        let (process, vt) = pidfd::leader_and_vt(self.pid).map_err(|e| failed(&e.to_string()))?;
+        let (process, vt) = if hidden {
+            (pidfd::hidden(&pidfd), None)
+        } else {
+            pidfd::leader_and_vt(self.pid).map_err(|e| failed(&e.to_string()))?
+        };
         // Looked at last: as it lives, its number was not somebody else's when /proc was read.
         if pidfd::has_exited(&pidfd) {
             return Err(failed("it has gone"));

@@ -157,8 +157,10 @@ impl<'a> EnvFile<'a> {
     }
 
     fn process(&self, pid: &'static str, start: &'static str) -> Result<Option<LeaderPid>, ParseError> {
-        let start = self.number(start)?.unwrap_or_default();
-        Ok(self.number(pid)?.map(|pid| LeaderPid { pid, start }))
+        let start = self.number(start)?;
+        let named = self.number(pid)?.map(|pid| LeaderPid { pid, start: start.unwrap_or_default() });
+        // One without a number of its own, which nobody else is to take for one.
+        Ok(named.or(start.map(|start| LeaderPid { pid: 0, start })))
     }
 }
 

@@ -41,7 +41,7 @@ pub fn session(r: &SessionRecord) -> String {
         Some(vt) => text.line("VTNR", vt),
         None => text.line("POSITION", 0),
     }
-    text.optional("LEADER", r.leader.map(|leader| leader.pid));
+    text.optional("LEADER", r.leader.filter(|leader| !leader.is_hidden()).map(|leader| leader.pid));
     text.optional("AUDIT", r.audit);
     text.line("REALTIME", r.realtime);
     text.line("MONOTONIC", r.monotonic);

@@ -2,6 +2,7 @@
 
 use std::iter;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Pid, PidfdFlags};
 use usher_protocol::ids::{LeaderPid, VtNr};
@@ -43,6 +44,19 @@ pub fn alive(leader: LeaderPid) -> Result<Option<OwnedFd>> {
             _ => Ok(None),
         }
     })
+}
+
+/// A process that has no number in this pid namespace, by its pidfd: as long as it is held, and only in this boot.
+pub fn hidden(fd: impl AsFd) -> LeaderPid {
+    /// Before Linux 6.9 all pidfds have one inode.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    /// `PID_FS_MAGIC`, linux/magic.h.
+    const PIDFS_MAGIC: u32 = 0x5049_4446;
+    let fd = fd.as_fd();
+    // The type's width differs between architectures.
+    let is_pidfs = rustix::fs::fstatfs(fd).is_ok_and(|fs| fs.f_type as u32 == PIDFS_MAGIC);
+    let inode = rustix::fs::fstat(fd).ok().filter(|_| is_pidfs).map(|status| status.st_ino);
+    LeaderPid { pid: 0, start: inode.unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed)) }
 }
 
 /// Sends a signal by number, 1 to 64.
@@ -173,6 +187,17 @@ mod tests {
         assert_eq!(pid_of(&fd).unwrap(), None);
         assert!(signal(&fd, 15).unwrap_err().is_gone());
         assert!(open(leader.pid).unwrap_err().is_gone());
+    }
+
+    #[test]
+    fn a_process_without_a_number_is_told_from_others_by_its_pidfd() {
+        let mut children = [sleeper(), sleeper()];
+        let [first, second] = [0, 1].map(|n: usize| hidden(open(children[n].id()).unwrap()));
+        assert!(first.is_hidden() && first != second);
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     #[test]

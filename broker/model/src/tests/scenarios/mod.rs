@@ -3,6 +3,7 @@
 mod closing;
 mod directory;
 mod files;
+mod hidden;
 mod limits;
 mod linger;
 mod login;

@@ -273,9 +273,9 @@ fn check_sessions(model: &Model) {
         let on_seat = model.seat0.sessions().any(|other| other == id);
         assert_eq!(session.seat.is_some(), on_seat, "{session:?}");
     }
-    for (pid, id) in &model.leaders {
+    for (leader, id) in &model.leaders {
         let session = model.sessions.get(id).expect("a leader has a session");
-        assert!(session.leader.is_some_and(|leader| leader.pid == *pid) && !session.released, "{session:?}");
+        assert!(session.leader == Some(*leader) && !session.released, "{session:?}");
     }
     let seated: Vec<&SessionId> = model.seat0.sessions().collect();
     assert!(seated.iter().all(|id| model.sessions.contains_key(*id)), "{seated:?}");

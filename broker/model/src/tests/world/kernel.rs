@@ -118,7 +118,10 @@ impl Kernel {
             let scope = Place::Scope(record.uid, record.id.clone());
             FoundSession {
                 record: record.clone(),
-                leader_alive: record.leader.is_some_and(|leader| self.is_alive(leader)),
+                // One without a number cannot be found again.
+                leader_alive: record
+                    .leader
+                    .is_some_and(|leader| !leader.is_hidden() && self.is_alive(leader)),
                 scope_exists: cgroups && self.scopes.contains(&(record.uid, record.id.clone())),
                 leader_in_scope: cgroups
                     && record.leader.and_then(|leader| self.place_of(leader)) == Some(&scope),

@@ -17,7 +17,7 @@ use crate::model::Model;
 use crate::settings::{SECOND, Settings};
 
 pub(crate) use act::{Failures, Temper};
-pub(crate) use kernel::{Kernel, Place};
+pub(crate) use kernel::{Kernel, Place, Process};
 pub(crate) use login::{Login, Sent, account, name, other_name, uid};
 use promises::Promise;
 

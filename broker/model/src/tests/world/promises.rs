@@ -96,7 +96,8 @@ impl World {
     pub(super) fn check_promises_after_restart(&mut self) {
         for (id, promise) in &mut self.promises {
             let session = self.model.session(id);
-            if promise.ending || !promise.pins || !self.kernel.is_alive(promise.leader) {
+            let unknown = promise.leader.is_hidden() || !self.kernel.is_alive(promise.leader);
+            if promise.ending || !promise.pins || unknown {
                 promise.ending |= session.is_none_or(|session| session.state == SessionState::Closing);
                 continue;
             }
