@@ -75,7 +75,7 @@
 //! | `ReadyWait` | a login is told to wait for the manager: ManagerReadyWaitSec | its last answer | the login is answered as things are |
 //! | `ScopeKill` | processes of a session are told to go: SessionStopTimeoutSec | the session is removed | they are killed |
 //! | `ScopeRetry` | a cgroup could not be removed: 1 s, doubled each time up to 64 s | the session is removed | it is tried again |
-//! | `LingerRetry` | a lingering user's name could not be looked up: 1 s, doubled up to 5 s; after ten minutes 300 s | a login, the flag is set or cleared, a termination | it is looked up again |
+//! | `LingerRetry` | a lingering user's name could not be looked up: 1 s, then 2 s; longer for a user who does not exist or has no home directory yet, see `lookup` | a login, the flag is set or cleared, a termination | it is looked up again |
 //! | `SaveRetry` | a file could not be written: 2 s | never | it is written again, as things are then |
 //!
 //! # What always holds
@@ -87,7 +87,6 @@
 //! 5. After a restart: the same session ids, managers and directories.
 //! 6. Every request gets exactly one last answer.
 //! 7. Root never waits for a manager.
-//!
 //! 8. A login that was told of a runtime directory has that very one until its session has ended; a manager that was ready then
 //!    is not asked to stop before.
 //!
