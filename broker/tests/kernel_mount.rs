@@ -278,11 +278,11 @@ fn a_change_of_the_mount_table_is_told_and_nothing_else_is() {
     };
     let (moment, long) = (Duration::from_millis(50), Duration::from_secs(10));
     for unmounts in [false, true] {
-        // Other tests mount things, too: a quiet moment comes.
-        let watch = (0..200).find_map(|_| {
-            let watch = runtime.block_on(async { TableWatch::begin() }).unwrap();
-            (!told(&watch, moment)).then_some(watch)
-        });
+        // Other tests mount things, too, hundreds in one go: a quiet moment comes.
+        let deadline = std::time::Instant::now() + long;
+        let watch = std::iter::repeat_with(|| runtime.block_on(async { TableWatch::begin() }).unwrap())
+            .take_while(|_| std::time::Instant::now() < deadline)
+            .find(|watch| !told(watch, moment));
         let watch = watch.expect("a moment in which nothing is mounted, and nothing is told");
         if unmounts {
             unmount(place.path(), UnmountFlags::DETACH).unwrap();
