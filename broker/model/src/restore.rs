@@ -131,6 +131,9 @@ impl Model {
     fn restore_session(&mut self, found: FoundSession, out: &mut Out) {
         let record = found.record;
         let (id, uid) = (record.id.clone(), record.uid);
+        // Also of one that is not taken over: the number has been somebody's in this boot.
+        let seq = number_of(&id).unwrap_or(self.next_id).max(self.next_id);
+        self.next_id = seq + 1;
         let Some(user) = self.users.get_mut(&uid) else {
             // A user's file is written before and removed after those of its sessions.
             let text = format!("session {id} on file has no user on file: removed");
@@ -145,8 +148,6 @@ impl Model {
             out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
         }
         let closing = record.released || record.state == SessionState::Closing || !found.leader_alive;
-        let seq = number_of(&id).unwrap_or(self.next_id).max(self.next_id);
-        self.next_id = seq + 1;
         let leader = record.leader.filter(|_| found.leader_alive);
         let scoped = self.settings.cgroups && record.class.has_scope();
         // A crash between noting the session and placing its leader.

@@ -71,3 +71,18 @@ fn a_session_is_given_the_number_of_one_that_an_older_file_names() {
     ];
     lives(Machine { cgroups: false, ..USUAL }, steps);
 }
+
+#[test]
+fn the_number_of_a_session_that_is_not_taken_over_is_given_again() {
+    let full = |files| Fail(Failures { files, ..Failures::default() });
+    let steps = vec![
+        full(true),
+        login(1),
+        CrashAfter { effects: 1 },
+        full(false),
+        // Its file is there now, its user's is not.
+        TerminateSession { session: 0 },
+        login(1),
+    ];
+    lives(Machine { cgroups: false, managers: false, ..USUAL }, steps);
+}

@@ -54,7 +54,8 @@ pub(super) fn lane(soon: &Soon) -> String {
         Soon::News(Event::LeaderExited { session }) => format!("leader {session}"),
         Soon::News(Event::LingerWritten { account, .. })
         | Soon::Work(Effect::WriteLinger { account, .. }) => {
-            format!("linger {}", account.name)
+            // All names of one number: one change may be of several flags.
+            format!("linger {}", account.uid)
         }
         Soon::News(Event::LingerResolved { name, .. }) | Soon::Work(Effect::ResolveLinger { name, .. }) => {
             format!("name {name}")
