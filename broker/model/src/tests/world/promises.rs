@@ -107,6 +107,7 @@ impl World {
             let Some(manager) = promise.manager.filter(|main| self.kernel.is_alive(*main)) else { continue };
             let now = self.model.users.get(&promise.uid).and_then(|user| user.manager.main());
             assert_eq!(now, Some(manager), "the manager of {id}");
+            assert!(self.model.users[&promise.uid].manager.is_ready(), "{id} was told that it is ready");
         }
         let sessions = &self.model.sessions;
         self.promises.retain(|id, _| sessions.contains_key(id));
