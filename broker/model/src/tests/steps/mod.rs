@@ -10,7 +10,7 @@ use usher_protocol::session::{KillWhom, SessionClass};
 use super::world::{Failures, Kernel, Temper, World, account, name, uid};
 use crate::settings::Settings;
 
-pub(super) use strategy::{machine, racing, step};
+pub(super) use strategy::{machine, racing, step, step_of_a_life};
 
 /// Something that happens. As it is printed, it can be pasted into `regressions.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,17 +159,6 @@ pub(super) struct Machine {
     pub(super) cgroups: bool,
     pub(super) managers: bool,
     pub(super) vts: bool,
-}
-
-impl Step {
-    /// Whether the broker dies in it.
-    pub(super) fn is_crash(&self) -> bool {
-        use Step::{Crash, CrashAfter, CrashAndCgroups, CrashTwice, CrashWithoutIds};
-        matches!(
-            self,
-            Crash | CrashAfter { .. } | CrashTwice { .. } | CrashAndCgroups { .. } | CrashWithoutIds
-        )
-    }
 }
 
 impl Machine {
