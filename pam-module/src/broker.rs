@@ -18,6 +18,10 @@ use crate::pam::OwnSession;
 /// The longest reply worth reading: one session, and one line of notice.
 const REPLY_LIMIT: usize = 64 * 1024;
 
+/// A socket that nobody listens at is what an usherd leaves that has just died: its service manager may start it again this
+/// moment, so that it is worth a look for one part in so many of the budget, a quarter of a second for most logins.
+const RESTART_SHARE: u32 = 20;
+
 /// Where usherd is, and how long it may take. Only the tests have another one than the default.
 #[derive(Debug, Clone)]
 pub(crate) struct Broker {
@@ -156,12 +160,18 @@ impl Broker {
         mut attempt: impl FnMut(bool) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let mut lost: Option<(Instant, Trouble)> = None;
+        let start = Instant::now();
+        let restarted_by = start + deadline.saturating_duration_since(start) / RESTART_SHARE;
         loop {
             let trouble = match attempt(lost.is_some()) {
                 Ok(done) => return Ok(done),
                 Err(trouble) => trouble,
             };
             let now = Instant::now();
+            if lost.is_none() && was_there(&trouble.cause) && now + self.pause < restarted_by {
+                std::thread::sleep(self.pause);
+                continue;
+            }
             let give_up = lost.as_ref().map_or(now + self.comeback, |(until, _)| *until).min(deadline);
             let restarting = match (&trouble.cause, trouble.phase) {
                 (CallError::Lost(_), phase) => phase == middle,
@@ -229,6 +239,11 @@ fn own_pidfd() -> Option<OwnedFd> {
 
 fn connect_to(socket: &Path, deadline: Instant) -> Result<Connection, CallError> {
     Connection::connect(socket, deadline).map(|connection| connection.with_reply_limit(REPLY_LIMIT))
+}
+
+/// Whether there is the socket of a broker that is not there any more.
+fn was_there(cause: &CallError) -> bool {
+    matches!(cause, CallError::Absent(error) if Errno::from_io_error(error) == Some(Errno::CONNREFUSED))
 }
 
 /// Whether nobody listens, as between a broker's death and its return.

@@ -41,7 +41,12 @@ impl FakeBroker {
 
     /// The module's side, with budgets that suit a test.
     pub(super) fn client(&self) -> Broker {
-        quick(self.dir.path().join("broker"))
+        quick(self.socket())
+    }
+
+    /// Where it listens.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.dir.path().join("broker")
     }
 
     /// What was asked.

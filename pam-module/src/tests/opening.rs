@@ -273,6 +273,29 @@ fn a_broker_that_dies_and_comes_back_registers_the_login() {
 }
 
 #[test]
+fn a_broker_that_is_just_being_started_again_registers_the_login() {
+    let (dir, path) = runtime_dir();
+    let broker = FakeBroker::start([say(both_replies(&path))]);
+    // What it leaves when it dies: a socket that nobody listens at. Its successor puts its own in that place.
+    let socket = broker.socket();
+    let waiting = socket.with_extension("successor");
+    std::fs::rename(&socket, &waiting).unwrap_or_else(|e| unreachable!("{e}"));
+    drop(UnixListener::bind(&socket));
+    let successor = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        std::fs::rename(&waiting, &socket)
+    });
+    // For whoever runs the tests: root's budget is another one.
+    let (registration, root_registration) = (Duration::from_secs(20), Duration::from_secs(20));
+    let client = crate::broker::Broker { registration, root_registration, ..broker.client() };
+    let mut pam = alice(&dir);
+    assert_eq!(open(&mut pam, &[], &client), Code::SUCCESS);
+    assert_eq!((pam.session_id(), pam.lines().len()), (Some(7.into()), 0), "{:?}", pam.lines());
+    assert!(successor.join().is_ok_and(|renamed| renamed.is_ok()));
+    assert!(!broker.session_request().retry, "it has never been asked before");
+}
+
+#[test]
 fn a_runtime_directory_that_is_not_the_users_is_not_named() {
     let (dir, path) = runtime_dir();
     for wrong in [format!("{path}/missing"), "relative".to_owned(), "/proc/1".to_owned()] {
