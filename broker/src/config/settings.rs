@@ -193,7 +193,8 @@ pub(super) enum Applied {
 /// Carries out one assignment. A bad value changes nothing.
 pub(super) fn apply(settings: &mut Settings, key: &str, value: &str) -> Result<Applied, Expected> {
     let s = settings;
-    match key.to_ascii_lowercase().as_str() {
+    // LingerStart may be written linger-start: nothing else could be meant.
+    match key.to_ascii_lowercase().replace('-', "").as_str() {
         "userstopdelaysec" => s.user_stop_delay = values::span(value)?,
         "killuserprocesses" => s.kill_user_processes = values::boolean(value)?,
         "killonlyusers" => extend(&mut s.kill_only_users, value)?,
@@ -348,12 +349,13 @@ mod tests {
     fn keys_have_no_case_and_lists_grow() {
         let settings = after(&[
             ("killUSERprocesses", "on"),
+            ("linger-start", "home-available"),
             ("KillOnlyUsers", "a b"),
             ("KillOnlyUsers", "c"),
             ("DisplayManagers", ""),
             ("DisplayManagers", "mydm"),
         ]);
-        assert!(settings.kill_user_processes);
+        assert!(settings.kill_user_processes && settings.linger_start == LingerStart::HomeAvailable);
         assert_eq!(settings.kill_only_users, ["a", "b", "c"]);
         assert_eq!(settings.display_managers, ["mydm"]);
     }
