@@ -1,10 +1,9 @@
 //! usherd is killed at random moments while hundreds log in and out at the same time.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::{Plan, Storm, Survived, explained, town};
-use crate::load::{self, Ending, Expect, Logins};
-use crate::{DEADLINE, Machine};
+use super::{Plan, Storm, Survived, in_town};
+use crate::load::{Ending, Expect, Logins};
 
 /// So many log in at the same time.
 const AT_ONCE: usize = 200;
@@ -22,35 +21,20 @@ const CONFIG: &str =
 /// # Panics
 /// The same, with the machine's dump.
 pub fn crashes(plan: &Plan) -> Result<Survived> {
-    let (machine, users) = town(10, CONFIG)?;
-    explained(&machine, rage(&machine, &users, plan))
+    in_town(10, CONFIG, plan, |storm, users| rage(storm, users, plan))
 }
 
-fn rage(machine: &Machine, users: &str, plan: &Plan) -> Result<Survived> {
-    let mut storm = Storm::begin(machine, plan)?;
-    let mut made = 0;
-    while made < plan.logins && plan.has_time() {
-        let logins = Logins {
-            users,
-            count: (2 * AT_ONCE).min(plan.logins - made),
-            at_once: AT_ONCE,
-            ending: Ending::Mixed,
-            expect: Expect::MaybeSession,
-            ..Logins::default()
-        };
-        let outcome = std::thread::scope(|scope| {
-            let wave = scope.spawn(|| load::cycles(machine, logins));
-            while !wave.is_finished() {
-                storm.pause(LIFE);
-                storm.crash();
-            }
-            wave.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+fn rage(storm: &mut Storm<'_>, users: &str, plan: &Plan) -> Result<()> {
+    storm.waves(plan, 2 * AT_ONCE, |storm, count| {
+        let expect = Expect::MaybeSession;
+        let logins =
+            Logins { users, count, at_once: AT_ONCE, ending: Ending::Mixed, expect, ..Logins::default() };
+        let outcome = storm.amid(logins, |storm| {
+            storm.pause(LIFE);
+            storm.crash();
         })?;
-        ensure!(outcome.failures.is_empty(), "logins have failed: {:?}", outcome.failures);
-        made += logins.count;
         storm.survived.peak = AT_ONCE;
-        storm.survived.count(&outcome);
         storm.no_second_manager()?;
-    }
-    storm.end(DEADLINE)
+        Ok(outcome)
+    })
 }

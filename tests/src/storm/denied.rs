@@ -3,9 +3,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Plan, Storm, Survived, explained};
+use super::{Plan, Storm, Survived, explained, from_begin_to_end};
+use crate::Machine;
 use crate::load::{self, Expect, Logins};
-use crate::{DEADLINE, Machine};
 
 /// The PAM service of those logins.
 const SERVICE: &str = "denied";
@@ -28,23 +28,17 @@ pub fn denied(plan: &Plan) -> Result<Survived> {
         .pam_line(SERVICE, "session optional pam_usher.so")
         .pam_line(SERVICE, "session required pam_deny.so")
         .try_boot()?;
-    explained(&machine, rage(&machine, plan))
+    explained(&machine, from_begin_to_end(&machine, plan, |storm| rage(storm, plan)))
 }
 
-fn rage(machine: &Machine, plan: &Plan) -> Result<Survived> {
-    let mut storm = Storm::begin(machine, plan)?;
-    let mut made = 0;
-    while made < plan.logins && plan.has_time() {
-        let count = CHUNK.min(plan.logins - made);
+fn rage(storm: &mut Storm<'_>, plan: &Plan) -> Result<()> {
+    storm.waves(plan, CHUNK, |storm, count| {
         let expect = Expect::Denial;
         let logins =
             Logins { service: SERVICE, users: "alice,bob", count, at_once: 8, expect, ..Logins::default() };
-        let outcome = load::cycles(machine, logins)?;
-        ensure!(outcome.failures.is_empty(), "logins were not refused: {:?}", outcome.failures);
-        storm.survived.count(&outcome);
-        let good = load::cycles(machine, Logins { users: "alice,bob", count: 2, ..Logins::default() })?;
+        let refused = load::cycles(storm.machine, logins)?;
+        let good = load::cycles(storm.machine, Logins { users: "alice,bob", count: 2, ..Logins::default() })?;
         ensure!(good.failures.is_empty(), "nobody gets in any more: {:?}", good.failures);
-        made += count;
-    }
-    storm.end(DEADLINE)
+        Ok(refused)
+    })
 }

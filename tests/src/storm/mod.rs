@@ -27,10 +27,31 @@ use scene::Storm;
 
 use anyhow::{Context, Result};
 
-use crate::Machine;
+use crate::{DEADLINE, Machine};
 
 /// The first number of the people that storms are made with.
 const FIRST_UID: u32 = 3000;
+
+/// Lets a storm loose in a machine with so many people: what it does is given their names, with commas between them.
+fn in_town(
+    people: usize,
+    config: &str,
+    plan: &Plan,
+    rage: impl FnOnce(&mut Storm<'_>, &str) -> Result<()>,
+) -> Result<Survived> {
+    let (machine, users) = town(people, config)?;
+    explained(&machine, from_begin_to_end(&machine, plan, |storm| rage(storm, &users)))
+}
+
+fn from_begin_to_end(
+    machine: &Machine,
+    plan: &Plan,
+    rage: impl FnOnce(&mut Storm<'_>) -> Result<()>,
+) -> Result<Survived> {
+    let mut storm = Storm::begin(machine, plan)?;
+    rage(&mut storm)?;
+    storm.end(DEADLINE)
+}
 
 /// A failure, with everything there is to know about the machine.
 fn explained(machine: &Machine, result: Result<Survived>) -> Result<Survived> {

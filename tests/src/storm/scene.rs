@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use fastrand::Rng;
 
 use super::{Plan, Survived};
-use crate::load::{self, Logins};
+use crate::load::{self, Logins, Outcome};
 use crate::{DEADLINE, Machine, Size, Usherd};
 
 /// Growth that is no growth: caches that fill, pages that are touched for the first time. In KiB.
@@ -14,7 +14,7 @@ const SLACK: u64 = 2048;
 
 /// A machine in a storm.
 pub(super) struct Storm<'m> {
-    machine: &'m Machine,
+    pub(super) machine: &'m Machine,
     pub(super) usherd: Usherd<'m>,
     pub(super) chance: Rng,
     pub(super) survived: Survived,
@@ -30,6 +30,37 @@ impl<'m> Storm<'m> {
         machine.wait_no_leftovers(DEADLINE);
         let survived = Survived { before: machine.size_of(usherd.pid()), ..Survived::default() };
         Ok(Self { machine, usherd, chance: Rng::with_seed(plan.seed), survived })
+    }
+
+    /// Waves of logins, until there were as many as planned or the time is over. Each is told how many it is, at most `size`, and
+    /// says how they went.
+    pub(super) fn waves(
+        &mut self,
+        plan: &Plan,
+        size: usize,
+        mut wave: impl FnMut(&mut Self, usize) -> Result<Outcome>,
+    ) -> Result<()> {
+        let mut made = 0;
+        while made < plan.logins && plan.has_time() {
+            let count = size.min(plan.logins - made);
+            let outcome = wave(self, count)?;
+            ensure!(outcome.failures.is_empty(), "logins did not go as they should: {:?}", outcome.failures);
+            made += count;
+            self.survived.count(&outcome);
+        }
+        Ok(())
+    }
+
+    /// Those logins, and what happens to usherd while not all of them are over: it is called again and again.
+    pub(super) fn amid(&mut self, logins: Logins<'_>, mut act: impl FnMut(&mut Self)) -> Result<Outcome> {
+        let machine = self.machine;
+        std::thread::scope(|scope| {
+            let wave = scope.spawn(|| load::cycles(machine, logins));
+            while !wave.is_finished() {
+                act(self);
+            }
+            wave.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     /// For up to so many milliseconds the storm goes on. Not a wait for anything: the moment of what comes next is what is

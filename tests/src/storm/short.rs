@@ -1,11 +1,10 @@
 //! Short sessions, as fast as the machine makes them, with crashes of usherd in the middle: like su and sudo from outside a
 //! session, like ssh with a command, like programs that crash.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::{Plan, Storm, Survived, explained, town};
-use crate::load::{self, Ending, Expect, Logins};
-use crate::{DEADLINE, Machine};
+use super::{Plan, Storm, Survived, in_town};
+use crate::load::{Ending, Expect, Logins};
 
 /// Logins between two looks at the clock.
 const CHUNK: usize = 125;
@@ -26,39 +25,23 @@ const CONFIG: &str = "[Login]\nUserStopDelaySec=100ms\nManager=none\n";
 /// # Panics
 /// The same, with the machine's dump.
 pub fn short_sessions(plan: &Plan) -> Result<Survived> {
-    let (machine, users) = town(4, CONFIG)?;
-    explained(&machine, rage(&machine, &users, plan))
+    in_town(4, CONFIG, plan, |storm, users| rage(storm, users, plan))
 }
 
-fn rage(machine: &Machine, users: &str, plan: &Plan) -> Result<Survived> {
-    let mut storm = Storm::begin(machine, plan)?;
-    let mut made = 0;
-    let mut next_crash = BETWEEN_CRASHES / 2;
-    while made < plan.logins && plan.has_time() {
-        let logins = Logins {
-            service: SERVICES[made / CHUNK % SERVICES.len()],
-            users,
-            count: CHUNK.min(plan.logins - made),
-            at_once: AT_ONCE,
-            ending: Ending::Mixed,
-            expect: Expect::MaybeSession,
-            ..Logins::default()
-        };
-        let crash = made + logins.count > next_crash;
-        let outcome = std::thread::scope(|scope| {
-            let chunk = scope.spawn(|| load::cycles(machine, logins));
-            if crash {
-                storm.pause(100);
-                storm.crash();
+fn rage(storm: &mut Storm<'_>, users: &str, plan: &Plan) -> Result<()> {
+    let (mut made, mut next_crash) = (0, BETWEEN_CRASHES / 2);
+    storm.waves(plan, CHUNK, |storm, count| {
+        let service = SERVICES[made / CHUNK % SERVICES.len()];
+        let (ending, expect) = (Ending::Mixed, Expect::MaybeSession);
+        let logins = Logins { service, users, count, at_once: AT_ONCE, ending, expect, ..Logins::default() };
+        made += count;
+        storm.amid(logins, |storm| {
+            if made <= next_crash {
+                return storm.pause(5);
             }
-            chunk.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })?;
-        if crash {
             next_crash += BETWEEN_CRASHES;
-        }
-        ensure!(outcome.failures.is_empty(), "logins have failed: {:?}", outcome.failures);
-        made += logins.count;
-        storm.survived.count(&outcome);
-    }
-    storm.end(DEADLINE)
+            storm.pause(100);
+            storm.crash();
+        })
+    })
 }

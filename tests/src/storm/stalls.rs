@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::{Plan, Storm, Survived, explained, town};
-use crate::load::{self, Ending, Expect, Logins};
-use crate::{DEADLINE, Machine};
+use super::{Plan, Storm, Survived, in_town};
+use crate::load::{Ending, Expect, Logins};
 
 /// Logins at a time.
 const AT_ONCE: usize = 20;
@@ -28,37 +27,22 @@ const CONFIG: &str = "[Login]\nUserStopDelaySec=100ms\nManager=none\n";
 /// # Panics
 /// The same, with the machine's dump.
 pub fn stalls(plan: &Plan) -> Result<Survived> {
-    let (machine, users) = town(4, CONFIG)?;
-    explained(&machine, rage(&machine, &users, plan))
+    in_town(4, CONFIG, plan, |storm, users| rage(storm, users, plan))
 }
 
-fn rage(machine: &Machine, users: &str, plan: &Plan) -> Result<Survived> {
-    let mut storm = Storm::begin(machine, plan)?;
-    let mut made = 0;
-    while made < plan.logins && plan.has_time() {
-        let logins = Logins {
-            users,
-            count: (5 * AT_ONCE).min(plan.logins - made),
-            at_once: AT_ONCE,
-            ending: Ending::Mixed,
-            expect: Expect::MaybeSession,
-            ..Logins::default()
-        };
+fn rage(storm: &mut Storm<'_>, users: &str, plan: &Plan) -> Result<()> {
+    storm.waves(plan, 5 * AT_ONCE, |storm, count| {
+        let expect = Expect::MaybeSession;
+        let logins =
+            Logins { users, count, at_once: AT_ONCE, ending: Ending::Mixed, expect, ..Logins::default() };
         // One in eight is longer than anybody waits.
         let limit = if storm.chance.u8(..8) == 0 { STALL } else { STALL / 20 };
-        let outcome = std::thread::scope(|scope| {
-            let wave = scope.spawn(|| load::cycles(machine, logins));
-            while !wave.is_finished() {
-                storm.stall(limit);
-                storm.pause(BETWEEN);
-            }
-            wave.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let outcome = storm.amid(logins, |storm| {
+            storm.stall(limit);
+            storm.pause(BETWEEN);
         })?;
-        ensure!(outcome.failures.is_empty(), "logins have failed: {:?}", outcome.failures);
         let longest = outcome.longest_open().max(outcome.longest_close());
         ensure!(longest < LONGEST, "a login or logout took {longest:?}");
-        made += logins.count;
-        storm.survived.count(&outcome);
-    }
-    storm.end(DEADLINE)
+        Ok(outcome)
+    })
 }
