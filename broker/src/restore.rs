@@ -16,6 +16,9 @@ use crate::sys::linger::LingerFlags;
 use crate::sys::{self, mount, pidfd};
 use crate::{counter, crash};
 
+/// Numbers from here on are not usherd's.
+const MAX_NUMBER: u64 = 1 << 48;
+
 /// What was found, and the leaders that are alive, to be watched from now on.
 pub(crate) struct Past {
     pub(crate) found: Found,
@@ -29,7 +32,7 @@ pub(crate) fn look(files: &StateFiles, cgroups: Option<&CgroupRoot>) -> Result<P
     for bad in &on_file.unreadable {
         warn!("ignoring {}: {}", bad.path.display(), bad.reason);
     }
-    let reserved_ids = counter::read().unwrap_or_else(|error| {
+    let counted = counter::read().unwrap_or_else(|error| {
         warn!("{error}: session ids of this boot may be used again");
         0
     });
@@ -46,9 +49,8 @@ pub(crate) fn look(files: &StateFiles, cgroups: Option<&CgroupRoot>) -> Result<P
         info!("taking over {} sessions of {} users", sessions.len(), users.len());
     }
     crash::point(crash::START_FILES_READ);
-    if let Some(cgroups) = cgroups {
-        sweep(cgroups, &sessions);
-    }
+    let in_cgroups = cgroups.map_or(0, |cgroups| sweep(cgroups, &sessions));
+    let reserved_ids = counted.max(in_cgroups);
     crash::point(crash::START_SWEPT);
     let lingering = lingering(&users);
     let found = Found { reserved_ids, users, sessions, lingering, has_vts: false, foreground: None };
@@ -86,8 +88,9 @@ fn find_user(record: UserRecord) -> sys::Result<FoundUser> {
     Ok(FoundUser { manager_alive: manager.is_some(), runtime, record })
 }
 
-/// Removes cgroups of sessions that nobody knows and nobody is in.
-fn sweep(cgroups: &CgroupRoot, sessions: &[FoundSession]) {
+/// Removes cgroups of sessions that nobody knows and nobody is in. Gives the first session id beyond those of all that there
+/// were: a forgotten one that processes are left in is not to become somebody else's.
+fn sweep(cgroups: &CgroupRoot, sessions: &[FoundSession]) -> u64 {
     let known: BTreeSet<_> = sessions.iter().map(|session| &session.record.id).collect();
     let stale = cgroups.stale_scopes().unwrap_or_else(|error| {
         warn!("{error}");
@@ -102,6 +105,8 @@ fn sweep(cgroups: &CgroupRoot, sessions: &[FoundSession]) {
             Err(error) => warn!(%uid, session = %id, "{error}"),
         }
     }
+    let numbers = stale.iter().filter_map(|(_, id)| id.as_str().parse().ok());
+    numbers.filter(|number| *number < MAX_NUMBER).max().map_or(0, |number: u64| number + 1)
 }
 
 /// Who has a linger flag. Where that cannot be seen, those who linger now go on to do so.

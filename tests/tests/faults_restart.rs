@@ -147,6 +147,20 @@ fn ids_are_not_used_again_even_if_nobody_is_left_who_had_one() {
     }
 }
 
+/// What nobody has on file, because /run was full for instance, still has its cgroup.
+#[test]
+fn nor_are_those_of_sessions_that_were_forgotten() {
+    let machine = machine(QUICK);
+    let mut broker = machine.start_usherd();
+    let login = Login::of(&machine, "alice");
+    broker.kill9();
+    machine.sh("rm /run/usher/next-session /run/systemd/sessions/* /run/systemd/users/*");
+    broker.start();
+    let next = Login::of(&machine, "alice");
+    assert_ne!(next.session, login.session);
+    next.log_out();
+}
+
 #[test]
 fn a_login_while_it_is_down_succeeds_at_once_without_a_session() {
     let machine = machine(QUICK);
