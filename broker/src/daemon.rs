@@ -24,7 +24,7 @@ use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
-use crate::{crash, logging, restore, rivals, settings};
+use crate::{crash, forgotten, logging, restore, rivals, settings};
 
 /// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
 /// and leaves sessions, user managers and runtime directories as they are; SIGHUP reads the configuration again.
@@ -110,6 +110,8 @@ async fn start(lock: &Lock) -> Result<()> {
     let files = StateFiles::default();
     let past = restore::look(&files, cgroups.as_deref())?;
     let mut found = past.found;
+    let known = found.users.iter().map(|user| user.record.uid).collect();
+    forgotten::clear(&known, cgroups.as_ref()).await;
     found.has_vts = vt::available();
     let foreground = foreground_watch(found.has_vts);
     found.foreground = foreground.as_ref().and_then(|(terminal, _)| terminal.read());

@@ -11,6 +11,7 @@ pub mod config;
 mod counter;
 mod crash;
 mod daemon;
+mod forgotten;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

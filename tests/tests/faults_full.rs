@@ -89,6 +89,24 @@ fn a_restart_with_no_room() {
     wait_nothing_left(&machine);
 }
 
+/// Who could not be put on file, and is gone, has left nothing after the next start.
+#[test]
+fn a_crash_before_there_is_room_again() {
+    let machine = machine(WITH_MANAGER);
+    let mut broker = booted(&machine);
+    fill(&machine);
+    let su = su(&machine, "alice", "exec sleep 1000");
+    wait_in(&machine, &su);
+    machine.wait_for("the manager", || !managers(&machine).is_empty());
+    broker.kill9();
+    log_out(&machine, su);
+    assert!(!machine.exists(user_file(ALICE)) && machine.mounted(RUNTIME).is_some());
+    make_room(&machine);
+    broker.start();
+    wait_nothing_left(&machine);
+    assert_eq!(managers(&machine), Vec::<String>::new());
+}
+
 /// The user's own directory: nobody else's business.
 #[test]
 fn a_full_runtime_directory() {

@@ -301,6 +301,12 @@ impl CgroupRoot {
         names(&self.mount.join("user.slice"), uid)
     }
 
+    /// Whether the user has a session's scope.
+    pub fn has_sessions(&self, uid: Uid) -> bool {
+        // What cannot be listed may be full of them.
+        names(&self.slice_path(uid), SessionId::from_scope).map_or(true, |scopes| !scopes.is_empty())
+    }
+
     /// The scopes of sessions that are there, for the sweep at start.
     ///
     /// # Errors

@@ -34,6 +34,12 @@ pub struct Mounted {
     pub ours: bool,
 }
 
+/// The users for whom there is something in the place of a runtime directory.
+pub fn users() -> Vec<Uid> {
+    let entries = std::fs::read_dir(PARENT).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// What is at the path of the user's runtime directory. One system call.
 pub fn at_path(uid: Uid) -> AtPath {
     let flags = AS_KNOWN | AtFlags::SYMLINK_NOFOLLOW;

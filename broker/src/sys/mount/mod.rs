@@ -23,7 +23,7 @@ use usher_model::record::{AtPath, RuntimeDir, RuntimeKind};
 use usher_protocol::ids::Uid;
 
 pub use contents::{REMOVE_CONTENTS_ARGUMENT, remove_contents};
-pub use look::{Mounted, at_path, inspect};
+pub use look::{Mounted, at_path, inspect, users};
 pub use plain::check_mounting;
 pub use resize::resize;
 pub use sharing::share_parent;
