@@ -146,8 +146,9 @@ fn check(kill: &str, table: &[Row]) {
         }
     }
     machine.wait_gone(&ALICE);
-    assert_eq!(machine.state_of("users/1002", "STATE"), "lingering");
-    assert_eq!(machine.state_of("users/0", "STATE"), "lingering");
+    for file in ["users/1002", "users/0"] {
+        machine.wait_for("whoever lingers to do so", || machine.state_of(file, "STATE") == "lingering");
+    }
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn a_tmux_that_is_a_user_service_lives_as_long_as_the_user_is_kept() {
     });
     machine.wait_gone(&ALICE);
     assert!(!runs(&machine, alices.0), "with nothing that keeps her, her manager and its services go");
-    assert_eq!(machine.state_of("users/1002", "STATE"), "lingering");
+    machine.wait_for("bob to linger", || machine.state_of("users/1002", "STATE") == "lingering");
     let services = format!("{}/app.slice/tmux.service", BOB.service());
     assert!(machine.cgroup_procs(&services).unwrap_or_default().contains(&bobs.0), "bob's service lives on");
     // And bob finds it again.

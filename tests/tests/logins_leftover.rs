@@ -40,8 +40,9 @@ fn a_process_that_stays_pins_session_and_user() {
 
     assert_eq!(machine.sessions(&ALICE), [id.as_str()]);
     machine.wait_for("only it to be left", || machine.cgroup_procs(&ALICE.scope(&id)) == Some(vec![pid]));
+    machine.wait_for("the user's file", || machine.state_of("users/1001", "STATE") == "closing");
     let user = machine.state("users/1001");
-    assert_eq!((user["STATE"].as_str(), user["STOPPING"].as_str()), ("closing", "no"));
+    assert_eq!(user["STOPPING"], "no");
     assert_eq!(machine.manager(&ALICE), Some(manager));
     assert!(machine.mounted("/run/user/1001").is_some());
     // nohup becomes sleep in its own time.

@@ -52,7 +52,7 @@ fn both_sessions_share_manager_and_directory() {
     assert_eq!(machine.state_of("users/1001", "DISPLAY"), first);
     ssh.close();
     machine.wait_for("the first session to be gone", || machine.sessions(&ALICE) == [second.as_str()]);
-    assert_eq!(machine.state_of("users/1001", "DISPLAY"), second);
+    machine.wait_for("the user's file", || machine.state_of("users/1001", "DISPLAY") == second);
     assert_eq!(user_state(&machine), is("active", "no"));
     assert_eq!((machine.manager(&ALICE), mount_id(&machine)), (Some(manager), mount));
     assert_eq!(
