@@ -11,24 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{require_root, uid};
+use common::{GID, SIZE, make, require_root, uid, wanted};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use usher_broker::sys::mount::{Problem, Removed, Wanted, at_path, create, inspect, present, remove, resize};
-use usher_model::RuntimeForm;
+use usher_broker::sys::mount::{Problem, Removed, at_path, create, inspect, present, remove, resize};
 use usher_model::record::{AtPath, RuntimeDir, RuntimeKind};
 use usher_protocol::ids::Uid;
-
-const SIZE: u64 = 1 << 20;
-const GID: u32 = 4242;
-
-fn wanted(uid: Uid) -> Wanted {
-    Wanted { uid, gid: GID, form: RuntimeForm::Auto, bytes: SIZE, inodes: 100 }
-}
-
-fn make(uid: Uid) -> Result<RuntimeDir, Problem> {
-    create(&wanted(uid), None)
-}
 
 fn path(uid: Uid) -> PathBuf {
     uid.runtime_path().into()

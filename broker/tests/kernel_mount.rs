@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{require_root, uid};
+use common::{GID, make, require_root, uid, wanted};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use usher_broker::sys::mount::{
@@ -18,17 +18,6 @@ use usher_broker::sys::mount::{
 use usher_model::RuntimeForm;
 use usher_model::record::{RuntimeDir, RuntimeKind};
 use usher_protocol::ids::Uid;
-
-const SIZE: u64 = 1 << 20;
-const GID: u32 = 4242;
-
-fn wanted(uid: Uid) -> Wanted {
-    Wanted { uid, gid: GID, form: RuntimeForm::Auto, bytes: SIZE, inodes: 100 }
-}
-
-fn make(uid: Uid) -> Result<RuntimeDir, Problem> {
-    create(&wanted(uid), None)
-}
 
 fn kind(made: Result<RuntimeDir, Problem>) -> RuntimeKind {
     made.unwrap().kind

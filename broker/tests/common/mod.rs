@@ -4,6 +4,9 @@ use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use usher_broker::sys::mount::{Problem, Wanted, create};
+use usher_model::RuntimeForm;
+use usher_model::record::RuntimeDir;
 use usher_protocol::ids::Uid;
 
 /// Fails with a sentence instead of a riddle where the test cannot work.
@@ -17,6 +20,21 @@ pub(crate) fn require_root() {
 /// A user of the test's own, so that tests can run side by side.
 pub(crate) fn uid(number: u32) -> Uid {
     (3_999_000_000 + number).try_into().expect("a valid uid")
+}
+
+/// The size of the tests' runtime directories, in bytes.
+pub(crate) const SIZE: u64 = 1 << 20;
+/// Their group.
+pub(crate) const GID: u32 = 4242;
+
+/// A runtime directory as the tests want it.
+pub(crate) fn wanted(uid: Uid) -> Wanted {
+    Wanted { uid, gid: GID, form: RuntimeForm::Auto, bytes: SIZE, inodes: 100 }
+}
+
+/// Makes it, by an usherd that knows of none before.
+pub(crate) fn make(uid: Uid) -> Result<RuntimeDir, Problem> {
+    create(&wanted(uid), None)
 }
 
 /// A process that lives until it is told to go, or dropped.

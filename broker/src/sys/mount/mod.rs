@@ -247,10 +247,7 @@ pub async fn remove_as_user(uid: Uid, gid: u32, timeout: Duration) -> Result<Rem
     if removed != Removed::NeedsUserCleanup {
         return Ok(removed);
     }
-    let path = uid.runtime_path();
-    let mut command = tokio::process::Command::new("/proc/self/exe");
-    command.arg(REMOVE_CONTENTS_ARGUMENT).arg(&path);
-    contents::run_as(command, uid, gid, timeout).await.context("remove the contents of", &path)?;
+    remove_contents_as_user(uid.runtime_path().as_ref(), uid, gid, timeout).await?;
     crash::point(crash::PLAIN_CONTENTS_REMOVED);
     remove(uid, &PLAIN)
 }
