@@ -9,6 +9,7 @@ use clap::Parser;
 use tracing::{error, info, warn};
 use usher_model::Model;
 
+use crate::fifos::Fifos;
 use crate::inbox::Broker;
 use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
@@ -131,12 +132,15 @@ async fn start(lock: &Lock) -> Result<()> {
         cgroups: cgroups.clone(),
         files,
         leaders,
+        fifos: Fifos::new()?,
         scopes: Scopes::new(cgroups.clone())?,
         managers: Managers::new(broker.clone(), cgroups.clone(), configuration.manager.clone()),
         linger: LingerWriter::start(broker.clone()),
         resizer: Resizer::default(),
         lookups: lookups.clone(),
         requests: Default::default(),
+        changes: Vec::new(),
+        followers: Default::default(),
         answers: Vec::new(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));

@@ -3,8 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use tokio::sync::{mpsc, oneshot};
-use usher_model::{Answer, Event, Model, RequestId};
+use usher_model::{Answer, Change, Event, Model, RequestId};
 use usher_protocol::messages::Refusal;
+
+use crate::followers;
 
 /// How many messages may wait for the loop before senders wait themselves.
 const CAPACITY: usize = 1024;
@@ -24,6 +26,8 @@ pub(crate) enum Message {
     },
     /// Somebody wants to know something.
     Query(Box<dyn FnOnce(&Model) + Send>),
+    /// Somebody wants to be told of everything that changes.
+    Follow(mpsc::Sender<Change>),
 }
 
 /// The other end of the loop's inbox.
@@ -53,6 +57,13 @@ impl Broker {
         let (answers, receiver) = mpsc::unbounded_channel();
         let _ = self.inbox.send(Message::Request { make: Box::new(make), leader, answers }).await;
         receiver
+    }
+
+    /// Everything that changes from now on, until the follower is too far behind or the broker shuts down.
+    pub(crate) async fn follow(&self) -> mpsc::Receiver<Change> {
+        let (queue, changes) = followers::queue();
+        let _ = self.inbox.send(Message::Follow(queue)).await;
+        changes
     }
 
     /// Looks something up in the model.

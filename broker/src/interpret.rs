@@ -8,9 +8,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use usher_model::record::RuntimeDir;
-use usher_model::{Answer, Effect, Event, News, RequestId, Severity, StateFile};
+use usher_model::{Answer, Change, Effect, Event, News, RequestId, Severity, StateFile};
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
+use crate::fifos::Fifos;
+use crate::followers::Followers;
 use crate::inbox::Broker;
 use crate::leaders::Leaders;
 use crate::linger::{LingerChange, LingerWriter};
@@ -30,12 +32,17 @@ pub(crate) struct Interpreter {
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
     pub(crate) files: StateFiles,
     pub(crate) leaders: Leaders,
+    pub(crate) fifos: Fifos,
     pub(crate) scopes: Scopes,
     pub(crate) managers: Managers,
     pub(crate) linger: LingerWriter,
     pub(crate) resizer: Resizer,
     pub(crate) lookups: Lookups,
     pub(crate) requests: BTreeMap<RequestId, Requester>,
+    /// What is told as soon as everything is on file, before the answers.
+    pub(crate) changes: Vec<Change>,
+    /// Whom it is told.
+    pub(crate) followers: Followers,
     /// Answers that are due as soon as everything is on file.
     pub(crate) answers: Vec<(RequestId, Answer)>,
 }
@@ -162,6 +169,20 @@ impl Interpreter {
                 self.lookups.watch_mounts();
                 None
             }
+            Effect::ActivateVt(vtnr) => told(sys::vt::activate(vtnr)),
+            Effect::OpenFifo(session) => match self.fifos.open(&session) {
+                Ok(()) => None,
+                // A session whose end would not be noticed is none.
+                Err(error) => {
+                    warn!(%session, %error, "cannot hold the session open by a FIFO: the session ends");
+                    Some(Event::FifoClosed { session })
+                }
+            },
+            Effect::RemoveFifo(session) => told(self.fifos.remove(&session)),
+            Effect::Tell(change) => {
+                self.changes.push(change);
+                None
+            }
             Effect::Reply { request, answer } => {
                 self.answers.push((request, answer));
                 None
@@ -173,8 +194,9 @@ impl Interpreter {
         }
     }
 
-    /// Tells everybody who waits for it what has come of their requests.
+    /// Tells followers what has changed, then everybody who waits for it what has come of their requests.
     pub(crate) fn send_answers(&mut self) {
+        self.followers.tell(&mut self.changes);
         for (request, answer) in std::mem::take(&mut self.answers) {
             self.reply(request, answer);
         }

@@ -11,6 +11,8 @@ pub mod config;
 mod counter;
 mod crash;
 mod daemon;
+mod fifos;
+mod followers;
 mod forgotten;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

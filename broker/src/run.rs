@@ -36,6 +36,7 @@ pub(crate) struct Run {
 enum Wake {
     Message(Message),
     LeadersGone(Vec<usher_protocol::ids::SessionId>),
+    FifosClosed(Vec<usher_protocol::ids::SessionId>),
     ScopesEmptied(Vec<usher_protocol::ids::SessionId>),
     VtChanged,
     Deadline,
@@ -58,6 +59,11 @@ impl Run {
                     self.memory.ended(sessions.len());
                     for session in sessions {
                         self.handle(Event::LeaderExited { session });
+                    }
+                }
+                Wake::FifosClosed(sessions) => {
+                    for session in sessions {
+                        self.handle(Event::FifoClosed { session });
                     }
                 }
                 Wake::ScopesEmptied(sessions) => {
@@ -91,6 +97,7 @@ impl Run {
         match message {
             Message::Event(event) => self.handle(event),
             Message::Query(query) => query(&self.model),
+            Message::Follow(queue) => self.interpreter.followers.join(queue),
             Message::Request { make, leader, answers } => {
                 let request = RequestId(self.next_request);
                 self.next_request += 1;
@@ -114,6 +121,9 @@ impl Run {
             biased;
             gone = self.interpreter.leaders.gone() => {
                 Wake::LeadersGone(gone.context("cannot wait for leaders")?)
+            }
+            closed = self.interpreter.fifos.closed() => {
+                Wake::FifosClosed(closed.context("cannot wait for FIFOs")?)
             }
             emptied = self.interpreter.scopes.emptied() => {
                 Wake::ScopesEmptied(emptied.context("cannot wait for cgroups")?)

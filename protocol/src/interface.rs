@@ -48,6 +48,6 @@ mod tests {
             let known = Refusal::parse(&format!("{INTERFACE}.{name}"), None);
             assert_eq!(matches!(known, Refusal::Failed { .. }), *name == "Failed", "{name}");
         }
-        assert_eq!(declared.len(), 9);
+        assert_eq!(declared.len(), 13);
     }
 }

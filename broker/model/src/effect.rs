@@ -1,8 +1,9 @@
 //! What is to be done about it. Each effect is one call on one edge; those that can fail come back as an event.
 
-use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
+use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName, VtNr};
 use usher_protocol::messages::{OpenSessionReply, Refusal};
 
+use crate::change::Change;
 use crate::event::{Account, Generation, Now, RequestId};
 use crate::record::{RuntimeDir, SeatRecord, SessionRecord, UserRecord};
 use crate::settings::RuntimeForm;
@@ -194,6 +195,15 @@ pub enum Effect {
     },
     /// Send `MountsChanged` at the next change of the mount table.
     WatchMounts,
+    /// Ask the kernel to show another virtual terminal. `VtChanged` follows, if it does.
+    ActivateVt(VtNr),
+    /// Make a session's FIFO, if it is not there, and hold its reading end. `FifoClosed` follows once there was a writer and
+    /// is none any more.
+    OpenFifo(SessionId),
+    /// Let go of a session's FIFO, and remove it.
+    RemoveFifo(SessionId),
+    /// Tell whoever follows the broker, after everything is on file and before anybody is answered.
+    Tell(Change),
     /// Answer a request.
     Reply {
         /// Which.

@@ -1,8 +1,8 @@
 //! What can happen: requests from peers, news from the kernel, results of effects, the clock.
 
-use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName, VtNr};
+use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName, VtNr};
 use usher_protocol::messages::SessionRequest;
-use usher_protocol::session::KillWhom;
+use usher_protocol::session::{KillWhom, SessionClass, SessionType};
 
 use crate::policy::Authority;
 use crate::record::{AtPath, RuntimeDir};
@@ -38,6 +38,21 @@ pub struct Account {
     pub home: String,
     /// The login shell.
     pub shell: String,
+}
+
+/// The unique name of a connection to a bus, `:1.42`: never given to another one while that bus lives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BusName(pub String);
+
+/// Whom a seat is to be switched to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchTo {
+    /// The session at this position, from 1: the virtual terminal's number, where the seat has such.
+    Position(u32),
+    /// The session after the one in the foreground.
+    Next,
+    /// The session before it.
+    Previous,
 }
 
 /// A login, with what the kernel says of the process that reports it.
@@ -106,8 +121,8 @@ pub enum Event {
     SetLinger {
         /// Where the answer goes.
         request: RequestId,
-        /// Who asks.
-        caller: Uid,
+        /// By what right.
+        authority: Authority,
         /// The user.
         account: Account,
         /// The flag.
@@ -117,8 +132,8 @@ pub enum Event {
     TerminateSession {
         /// Where the answer goes.
         request: RequestId,
-        /// Who asks.
-        caller: Uid,
+        /// By what right.
+        authority: Authority,
         /// The session.
         session: SessionId,
     },
@@ -126,8 +141,8 @@ pub enum Event {
     TerminateUser {
         /// Where the answer goes.
         request: RequestId,
-        /// Who asks.
-        caller: Uid,
+        /// By what right.
+        authority: Authority,
         /// The user.
         uid: Uid,
     },
@@ -135,8 +150,8 @@ pub enum Event {
     KillSession {
         /// Where the answer goes.
         request: RequestId,
-        /// Who asks.
-        caller: Uid,
+        /// By what right.
+        authority: Authority,
         /// The session.
         session: SessionId,
         /// Which processes.
@@ -148,12 +163,165 @@ pub enum Event {
     KillUser {
         /// Where the answer goes.
         request: RequestId,
-        /// Who asks.
-        caller: Uid,
+        /// By what right.
+        authority: Authority,
         /// The user.
         uid: Uid,
         /// 1 to 64.
         signal: i32,
+    },
+    /// The PAM application says, from within the session, that the user is leaving: the session is closing, and over once its
+    /// leader goes; after a while without it (ReleaseSession, contract/dbus.md section 5).
+    ReleaseSession {
+        /// Where the answer goes.
+        request: RequestId,
+        /// The session.
+        session: SessionId,
+    },
+    /// Hold a session open by a FIFO, too: it is closing as soon as nobody has that open for writing any more.
+    AttachFifo {
+        /// Where the answer goes, once the FIFO is there and on file.
+        request: RequestId,
+        /// The session.
+        session: SessionId,
+    },
+    /// Nobody has a session's FIFO open for writing any more.
+    FifoClosed {
+        /// The session.
+        session: SessionId,
+    },
+    /// End all sessions of a seat.
+    TerminateSeat {
+        /// Where the answer goes.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The seat.
+        seat: SeatId,
+    },
+    /// Bring a session to the foreground of its seat.
+    Activate {
+        /// Where the answer goes: where the seat has virtual terminals, the kernel has only been asked then.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The session.
+        session: SessionId,
+    },
+    /// Bring another session to the foreground of a seat.
+    Switch {
+        /// Where the answer goes.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The seat.
+        seat: SeatId,
+        /// Which.
+        to: SwitchTo,
+    },
+    /// Ask a session to lock or unlock its screen.
+    Lock {
+        /// Where the answer goes.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The session; nothing: all that can be locked.
+        session: Option<SessionId>,
+        /// Lock, or unlock.
+        lock: bool,
+    },
+    /// A graphical session says whether anybody uses it.
+    SetIdleHint {
+        /// Where the answer goes.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The session.
+        session: SessionId,
+        /// Whether nobody does.
+        idle: bool,
+    },
+    /// A session says whether its screen is locked.
+    SetLockedHint {
+        /// Where the answer goes.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The session.
+        session: SessionId,
+        /// Whether it is.
+        locked: bool,
+    },
+    /// A session's user is complete: from `user-incomplete` to `user` (contract/dbus.md section 6, SetClass).
+    SetClass {
+        /// Where the answer goes, once the user's manager is there.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The session.
+        session: SessionId,
+        /// What it is to be.
+        class: SessionClass,
+    },
+    /// Become the one program that controls a session.
+    TakeControl {
+        /// Where the answer goes.
+        request: RequestId,
+        /// By what right.
+        authority: Authority,
+        /// The session.
+        session: SessionId,
+        /// Who.
+        controller: BusName,
+        /// Take it from another one. Root only.
+        force: bool,
+    },
+    /// Control a session no more.
+    ReleaseControl {
+        /// Where the answer goes.
+        request: RequestId,
+        /// The session.
+        session: SessionId,
+        /// Who.
+        controller: BusName,
+    },
+    /// Who may have controlled sessions is gone from the bus.
+    ControllerGone {
+        /// Who.
+        controller: BusName,
+    },
+    /// Change what a session is shown on, until control of it is given up.
+    SetType {
+        /// Where the answer goes.
+        request: RequestId,
+        /// The session.
+        session: SessionId,
+        /// Who: its controller.
+        controller: BusName,
+        /// To what.
+        kind: SessionType,
+    },
+    /// Change a graphical session's X display.
+    SetDisplay {
+        /// Where the answer goes.
+        request: RequestId,
+        /// The session.
+        session: SessionId,
+        /// Who: its controller.
+        controller: BusName,
+        /// To what.
+        display: String,
+    },
+    /// Change a session's terminal.
+    SetTty {
+        /// Where the answer goes.
+        request: RequestId,
+        /// The session.
+        session: SessionId,
+        /// Who: its controller.
+        controller: BusName,
+        /// To what, without `/dev/`; the edge has been shown the terminal.
+        tty: String,
     },
     /// A session's leader is gone, says its pidfd.
     LeaderExited {

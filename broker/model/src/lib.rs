@@ -98,6 +98,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod change;
 mod display;
 mod effect;
 mod event;
@@ -121,9 +122,12 @@ mod unsaved;
 mod user;
 mod view;
 
+pub use change::{Change, Idleness, SeatProperty, SessionProperty, UserProperty};
 pub use effect::{Answer, Effect, MoveOut, News, Severity};
-pub use event::{Account, Event, Generation, LookupFailure, Now, Open, Reaped, RequestId, StateFile};
+pub use event::{
+    Account, BusName, Event, Generation, LookupFailure, Now, Open, Reaped, RequestId, StateFile, SwitchTo,
+};
 pub use model::Model;
-pub use policy::{Action, Authority, check as check_access};
+pub use policy::{Action, Authority, Verdict, check as check_access, judge};
 pub use restore::{Found, FoundSession, FoundUser};
 pub use settings::{RuntimeForm, SECOND, Settings};

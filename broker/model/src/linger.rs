@@ -9,19 +9,19 @@ use usher_protocol::messages::Refusal;
 use crate::effect::{Answer, Effect};
 use crate::event::{Account, LookupFailure, Now, RequestId};
 use crate::model::{Model, Out};
-use crate::policy::{self, Action};
+use crate::policy::{Action, Authority};
 use crate::record::GcMode;
 
 impl Model {
     pub(crate) fn set_linger(
         &self,
         request: RequestId,
-        caller: Uid,
+        authority: Authority,
         account: Account,
         linger: bool,
         out: &mut Out,
     ) {
-        match policy::check(caller, Action::SetLinger, account.uid) {
+        match authority.permits(Action::SetLinger, account.uid, |_| false) {
             // The flag first, durably; what follows from it when it is on the disk.
             Ok(()) => {
                 let mut also = if linger { Vec::new() } else { self.flags_of(account.uid) };

@@ -1,7 +1,7 @@
 //! What anyone may see. Idleness is not here: it is read from terminals, which is an edge's business.
 
-use usher_protocol::ids::{LeaderPid, SessionId, Uid};
-use usher_protocol::messages::{ManagerView, SessionView, UserView};
+use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid};
+use usher_protocol::messages::{ManagerView, SeatView, SessionView, UserView};
 
 use crate::event::{Generation, Now};
 use crate::model::Model;
@@ -50,6 +50,28 @@ impl Model {
     /// One user.
     pub fn user(&self, uid: Uid) -> Option<UserView> {
         self.users.get(&uid).map(|user| self.view_of_user(user))
+    }
+
+    /// Every seat.
+    pub fn seats(&self) -> Vec<SeatView> {
+        self.seat(&SeatId::seat0()).into_iter().collect()
+    }
+
+    /// One seat.
+    pub fn seat(&self, id: &SeatId) -> Option<SeatView> {
+        id.is_seat0().then(|| {
+            let record = self.seat_record();
+            SeatView {
+                id: record.id,
+                active: record.active.map(|(id, _)| id),
+                can_tty: record.can_tty,
+                can_graphical: record.can_graphical,
+                sessions: record.sessions.into_iter().map(|(id, _)| id).collect(),
+                idle_hint: false,
+                idle_since: 0,
+                idle_since_monotonic: 0,
+            }
+        })
     }
 
     /// The account of a user who is tracked.

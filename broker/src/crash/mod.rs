@@ -84,6 +84,10 @@ effects! {
     WriteLinger,
     ResolveLinger,
     WatchMounts,
+    ActivateVt,
+    OpenFifo,
+    RemoveFifo,
+    Tell,
     Reply,
     Announce,
 }

@@ -35,15 +35,16 @@ pub(crate) async fn answer(
 ) -> io::Result<()> {
     let broker = &service.broker;
     let caller = peer.uid;
+    let authority = Authority::Caller(caller);
     match call {
         Call::OpenSession(request) => open(*request, peer, passed, service, replies).await,
         Call::CloseSession(request) => closing::close(request, peer, passed, service, replies).await,
         Call::TerminateSession(arg) => {
-            let make = move |request| Event::TerminateSession { request, caller, session: arg.session };
+            let make = move |request| Event::TerminateSession { request, authority, session: arg.session };
             forward(broker, replies, make).await
         }
         Call::TerminateUser(arg) => {
-            let make = move |request| Event::TerminateUser { request, caller, uid: arg.uid };
+            let make = move |request| Event::TerminateUser { request, authority, uid: arg.uid };
             forward(broker, replies, make).await
         }
         Call::KillSession(arg) => match check_signal(arg.signal) {
@@ -51,7 +52,7 @@ pub(crate) async fn answer(
             Ok(signal) => {
                 let make = move |request| Event::KillSession {
                     request,
-                    caller,
+                    authority,
                     session: arg.session,
                     whom: arg.whom,
                     signal,
@@ -62,7 +63,7 @@ pub(crate) async fn answer(
         Call::KillUser(arg) => match check_signal(arg.signal) {
             Err(refusal) => replies.refuse(&refusal).await,
             Ok(signal) => {
-                let make = move |request| Event::KillUser { request, caller, uid: arg.uid, signal };
+                let make = move |request| Event::KillUser { request, authority, uid: arg.uid, signal };
                 forward(broker, replies, make).await
             }
         },
@@ -223,7 +224,8 @@ async fn set_linger(
         Err(refusal) => return replies.refuse(&refusal).await,
     };
     drop(lookup);
-    forward(broker, replies, move |request| Event::SetLinger { request, caller, account, linger }).await
+    let authority = Authority::Caller(caller);
+    forward(broker, replies, move |request| Event::SetLinger { request, authority, account, linger }).await
 }
 
 /// A user's account, for a linger flag that is to be set or cleared. The name service knows to whom a number belongs now;

@@ -33,10 +33,24 @@ impl ExitWatch {
     /// # Errors
     /// The descriptor is no pidfd, or the kernel's limit on watches is reached.
     pub fn add(&mut self, pidfd: OwnedFd, key: u64) -> Result<()> {
+        self.add_for(pidfd, key, epoll::EventFlags::IN)
+    }
+
+    /// Watches the reading end of a FIFO, in the same way: its end is that there was a writer and is none any more. What is
+    /// written to it is no end.
+    ///
+    /// # Errors
+    /// As for [`Self::add`].
+    pub fn add_fifo(&mut self, fifo: OwnedFd, key: u64) -> Result<()> {
+        // A hang-up is always reported.
+        self.add_for(fifo, key, epoll::EventFlags::empty())
+    }
+
+    fn add_for(&mut self, fd: OwnedFd, key: u64, what: epoll::EventFlags) -> Result<()> {
         self.remove(key);
         let data = epoll::EventData::new_u64(key);
-        epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN).context("watch process", key)?;
-        self.watched.insert(key, pidfd);
+        epoll::add(&self.epoll, &fd, data, what).context("watch descriptor", key)?;
+        self.watched.insert(key, fd);
         Ok(())
     }
 

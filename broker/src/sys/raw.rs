@@ -68,6 +68,16 @@ pub(super) fn remove_sysv(kind: SysvKind, id: i32) -> io::Result<()> {
     }
 }
 
+/// Asks for another virtual terminal, console_ioctl(2).
+pub(super) fn activate_vt(console: BorrowedFd<'_>, vtnr: u32) -> io::Result<()> {
+    /// linux/vt.h
+    const VT_ACTIVATE: libc::Ioctl = 0x5606;
+    // SAFETY: VT_ACTIVATE takes its argument by value and touches no memory of ours; a descriptor that is no terminal, or a
+    // number that is no terminal's, is an error of the kernel's.
+    let outcome = unsafe { libc::ioctl(console.as_raw_fd(), VT_ACTIVATE, libc::c_ulong::from(vtnr)) };
+    if outcome == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Gives memory that is free back to the system, malloc_trim(3); other C libraries than glibc do that by themselves.
 pub(super) fn trim_heap() {
     #[cfg(target_env = "gnu")]

@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
 use usher_protocol::ids::VtNr;
 
-use super::{Context, Result};
+use super::{Context, Result, raw};
 
 const ACTIVE: &str = "/sys/class/tty/tty0/active";
 
@@ -20,6 +21,18 @@ pub fn available() -> bool {
 /// The terminal in the foreground now.
 pub fn foreground() -> Option<VtNr> {
     Foreground::open().ok()?.read()
+}
+
+/// Asks the kernel to show another terminal. Whether and when it does is up to whoever has the one in the foreground:
+/// console_ioctl(2), VT_ACTIVATE.
+///
+/// # Errors
+/// There are no virtual terminals, or the kernel refuses.
+pub fn activate(vtnr: VtNr) -> Result<()> {
+    const CONSOLE: &str = "/dev/tty0";
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let console = rustix::fs::open(CONSOLE, flags, Mode::empty()).context("open", CONSOLE)?;
+    raw::activate_vt(console.as_fd(), vtnr.get()).context("switch virtual terminal to", vtnr)
 }
 
 /// The kernel's word on which terminal is in the foreground.

@@ -65,6 +65,30 @@ pub enum Refusal {
         /// Which terminal and session.
         message: String,
     },
+    /// There is no such seat.
+    #[error("No seat '{seat}' known")]
+    #[serde(rename = "io.usher.Broker.NoSuchSeat")]
+    NoSuchSeat {
+        /// The seat asked for.
+        seat: String,
+    },
+    /// The session is on another seat, or on none.
+    #[error("Session {session} not on seat {seat}")]
+    #[serde(rename = "io.usher.Broker.SessionNotOnSeat")]
+    SessionNotOnSeat {
+        /// The session.
+        session: String,
+        /// The seat.
+        seat: String,
+    },
+    /// The caller does not control the session.
+    #[error("You are not in control of this session")]
+    #[serde(rename = "io.usher.Broker.NotInControl")]
+    NotInControl {},
+    /// Somebody else controls the session.
+    #[error("Session is controlled by another program")]
+    #[serde(rename = "io.usher.Broker.AlreadyControlled")]
+    AlreadyControlled {},
     /// Something went wrong inside the broker or the kernel.
     #[error("{message}")]
     #[serde(rename = "io.usher.Broker.Failed")]
@@ -104,6 +128,7 @@ pub enum Refusal {
 #[serde(default)]
 struct ErrorParameters {
     session: String,
+    seat: String,
     uid: u32,
     parameter: String,
     interface: String,
@@ -116,7 +141,7 @@ impl Refusal {
     /// [`Refusal::Failed`] with its name.
     pub fn parse(error: &str, parameters: Option<&RawValue>) -> Self {
         let read = parameters.and_then(|p| serde_json::from_str(p.get()).ok()).unwrap_or_default();
-        let ErrorParameters { session, uid, parameter, interface, method, message } = read;
+        let ErrorParameters { session, seat, uid, parameter, interface, method, message } = read;
         match error {
             "io.usher.Broker.NoSuchSession" => Self::NoSuchSession { session },
             "io.usher.Broker.NoSessionForCaller" => Self::NoSessionForCaller {},
@@ -126,6 +151,10 @@ impl Refusal {
             "io.usher.Broker.LimitsExceeded" => Self::LimitsExceeded { message },
             "io.usher.Broker.NotSupported" => Self::NotSupported { message },
             "io.usher.Broker.SessionBusy" => Self::SessionBusy { message },
+            "io.usher.Broker.NoSuchSeat" => Self::NoSuchSeat { seat },
+            "io.usher.Broker.SessionNotOnSeat" => Self::SessionNotOnSeat { session, seat },
+            "io.usher.Broker.NotInControl" => Self::NotInControl {},
+            "io.usher.Broker.AlreadyControlled" => Self::AlreadyControlled {},
             "io.usher.Broker.Failed" => Self::Failed { message },
             "org.varlink.service.InvalidParameter" => Self::InvalidParameter { parameter, message },
             "org.varlink.service.InterfaceNotFound" => Self::InterfaceNotFound { interface },

@@ -111,6 +111,28 @@ pub struct UserView {
     pub control_group: Option<String>,
 }
 
+/// A seat, as anyone may see it: the properties of `org.freedesktop.login1.Seat` (contract/dbus.md section 7). Times are
+/// microseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatView {
+    /// The seat.
+    pub id: SeatId,
+    /// The session in the foreground.
+    pub active: Option<SessionId>,
+    /// Whether it has virtual terminals.
+    pub can_tty: bool,
+    /// Whether something can be drawn on it.
+    pub can_graphical: bool,
+    /// Its sessions, newest first.
+    pub sessions: Vec<SessionId>,
+    /// Whether none of the sessions is in use.
+    pub idle_hint: bool,
+    /// Since when, CLOCK_REALTIME; 0 while in use.
+    pub idle_since: u64,
+    /// Since when, CLOCK_MONOTONIC; 0 while in use.
+    pub idle_since_monotonic: u64,
+}
+
 /// The broker's settings and counters, under logind's names (contract/dbus.md section 3). Times are microseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManagerView {

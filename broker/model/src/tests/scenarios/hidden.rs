@@ -7,6 +7,7 @@ use usher_protocol::session::KillWhom;
 use super::super::world::{Place, Process};
 use super::*;
 use crate::event::Event;
+use crate::policy::Authority;
 
 const HIDDEN: LeaderPid = LeaderPid { pid: 0, start: 4711 };
 const ANOTHER: LeaderPid = LeaderPid { pid: 0, start: 4712 };
@@ -73,7 +74,7 @@ fn it_can_be_terminated_but_not_signalled() {
     let session = id.clone();
     let refused = world.ask(|request| Event::KillSession {
         request,
-        caller: Uid::ROOT,
+        authority: Authority::Caller(Uid::ROOT),
         session,
         whom: KillWhom::Leader,
         signal: 15,

@@ -5,6 +5,7 @@ use usher_protocol::messages::Refusal;
 use super::super::world::{Kernel, account, name};
 use super::*;
 use crate::event::Event;
+use crate::policy::Authority;
 
 /// A machine with a flag for alice, just booted.
 fn booted(name_service_down: bool) -> World {
@@ -48,7 +49,12 @@ fn ones_own_flag_is_ones_own_business_and_nobody_elses() {
     let mut world = World::new(Settings::default());
     let account = account(alice());
     world.take_log();
-    let other = world.ask(|request| Event::SetLinger { request, caller: bob(), account, linger: true });
+    let other = world.ask(|request| Event::SetLinger {
+        request,
+        authority: Authority::Caller(bob()),
+        account,
+        linger: true,
+    });
     assert!(matches!(other, Err(Refusal::AccessDenied { .. })));
     assert_eq!(world.count("write linger"), 0);
 }

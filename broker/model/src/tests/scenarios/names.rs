@@ -3,10 +3,13 @@
 use super::super::world::{Kernel, account, name, other_name};
 use super::*;
 use crate::event::{Account, Event};
+use crate::policy::Authority;
 
 fn flag(world: &mut World, account: Account, linger: bool) {
     world.kernel.accounts.insert(account.name.clone(), account.clone());
-    world.ask(|request| Event::SetLinger { request, caller: Uid::ROOT, account, linger }).unwrap();
+    world
+        .ask(|request| Event::SetLinger { request, authority: Authority::Caller(Uid::ROOT), account, linger })
+        .unwrap();
     world.settle();
 }
 

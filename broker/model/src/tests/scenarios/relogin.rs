@@ -6,6 +6,7 @@ use usher_protocol::session::SessionClass;
 use super::super::world::{Kernel, Place, Sent, account, name};
 use super::*;
 use crate::event::Event;
+use crate::policy::Authority;
 
 /// Logs in and out, and stops when an effect has been asked for.
 fn until(world: &mut World, asked: &str) {
@@ -85,7 +86,7 @@ fn one_who_is_terminated_during_teardown_is_kept_on_record_until_the_login_has_g
     let leader = world.kernel.spawn(Place::Elsewhere, true);
     let sent = world.open(Login::of(alice()).by(leader));
     let request = world.request();
-    world.send(Event::TerminateUser { request, caller: Uid::ROOT, uid: alice() });
+    world.send(Event::TerminateUser { request, authority: Authority::Caller(Uid::ROOT), uid: alice() });
     assert!(matches!(world.refusal(sent.request), Refusal::Failed { .. }));
     world.settle();
     assert_eq!((world.model.sessions().len(), world.count("create directory")), (1, 0));
@@ -119,9 +120,9 @@ fn the_session_of_a_manager_that_is_ended_during_teardown_goes_with_its_user() {
     world.open(Login::of(alice()).class(SessionClass::Manager).by(deaf));
     let session = world.model.sessions()[0].id.clone();
     let request = world.request();
-    world.send(Event::TerminateSession { request, caller: Uid::ROOT, session });
+    world.send(Event::TerminateSession { request, authority: Authority::Caller(Uid::ROOT), session });
     let request = world.request();
-    world.send(Event::TerminateUser { request, caller: Uid::ROOT, uid: alice() });
+    world.send(Event::TerminateUser { request, authority: Authority::Caller(Uid::ROOT), uid: alice() });
     world.settle();
     world.check_nothing_left();
 }

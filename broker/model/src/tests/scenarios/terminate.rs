@@ -6,6 +6,7 @@ use usher_protocol::session::KillWhom;
 use super::super::world::Place;
 use super::*;
 use crate::event::Event;
+use crate::policy::Authority;
 
 #[test]
 fn a_terminated_session_is_told_to_go_and_killed_in_the_end() {
@@ -145,17 +146,40 @@ fn signals_go_where_they_are_sent() {
     let (session, _) = world.login(Login::of(alice()));
     let kill = |whom, signal| {
         let session = session.clone();
-        move |request| Event::KillSession { request, caller: alice(), session, whom, signal }
+        move |request| Event::KillSession {
+            request,
+            authority: Authority::Caller(alice()),
+            session,
+            whom,
+            signal,
+        }
     };
     world.take_log();
     world.ask(kill(KillWhom::Leader, 10)).unwrap();
     world.ask(kill(KillWhom::All, 12)).unwrap();
-    world.ask(|request| Event::KillUser { request, caller: Uid::ROOT, uid: alice(), signal: 1 }).unwrap();
+    world
+        .ask(|request| Event::KillUser {
+            request,
+            authority: Authority::Caller(Uid::ROOT),
+            uid: alice(),
+            signal: 1,
+        })
+        .unwrap();
     let sent = ["signal leader 1 10", "reply done", "signal scope 1 12", "reply done", "signal user 1000 1"];
     assert_eq!(world.take_log()[..5], sent);
-    let other = world.ask(|request| Event::KillUser { request, caller: bob(), uid: alice(), signal: 9 });
+    let other = world.ask(|request| Event::KillUser {
+        request,
+        authority: Authority::Caller(bob()),
+        uid: alice(),
+        signal: 9,
+    });
     assert!(matches!(other, Err(Refusal::AccessDenied { .. })));
-    let nobody = world.ask(|request| Event::KillUser { request, caller: Uid::ROOT, uid: bob(), signal: 9 });
+    let nobody = world.ask(|request| Event::KillUser {
+        request,
+        authority: Authority::Caller(Uid::ROOT),
+        uid: bob(),
+        signal: 9,
+    });
     assert!(matches!(nobody, Err(Refusal::NoSuchUser { uid: 1001 })));
 }
 
@@ -168,7 +192,7 @@ fn what_is_not_there_cannot_be_signalled() {
     world.settle();
     let kill = Event::KillSession {
         request: world.request(),
-        caller: Uid::ROOT,
+        authority: Authority::Caller(Uid::ROOT),
         session: session.clone(),
         whom: KillWhom::Leader,
         signal: 9,

@@ -71,7 +71,12 @@ impl World {
                 let account = account_of(number, other_name);
                 self.has_account(account.clone());
                 let request = self.request();
-                self.send(Event::SetLinger { request, caller: Uid::ROOT, account, linger: flag });
+                self.send(Event::SetLinger {
+                    request,
+                    authority: Authority::Caller(Uid::ROOT),
+                    account,
+                    linger: flag,
+                });
             }
             Step::FlagFile { user: number, there } => {
                 let flag = name(user(number));
@@ -89,13 +94,17 @@ impl World {
             Step::TerminateSession { session } => {
                 if let Some(session) = pick(&self.session_ids(), session).cloned() {
                     let request = self.request();
-                    self.send(Event::TerminateSession { request, caller: Uid::ROOT, session });
+                    self.send(Event::TerminateSession {
+                        request,
+                        authority: Authority::Caller(Uid::ROOT),
+                        session,
+                    });
                 }
             }
             Step::TerminateUser { user: number } => {
                 let (uid, request, crashes) = (user(number), self.request(), self.crashes);
                 let known = self.model.user(uid).is_some();
-                self.send(Event::TerminateUser { request, caller: Uid::ROOT, uid });
+                self.send(Event::TerminateUser { request, authority: Authority::Caller(Uid::ROOT), uid });
                 if known && self.crashes == crashes {
                     self.is_terminated(uid);
                 }
@@ -103,12 +112,23 @@ impl World {
             Step::Kill { session, whom, signal } => {
                 if let Some(session) = pick(&self.session_ids(), session).cloned() {
                     let request = self.request();
-                    self.send(Event::KillSession { request, caller: Uid::ROOT, session, whom, signal });
+                    self.send(Event::KillSession {
+                        request,
+                        authority: Authority::Caller(Uid::ROOT),
+                        session,
+                        whom,
+                        signal,
+                    });
                 }
             }
             Step::KillUser { user: number, signal } => {
                 let request = self.request();
-                self.send(Event::KillUser { request, caller: Uid::ROOT, uid: user(number), signal });
+                self.send(Event::KillUser {
+                    request,
+                    authority: Authority::Caller(Uid::ROOT),
+                    uid: user(number),
+                    signal,
+                });
             }
             Step::Vt { number } => {
                 self.kernel.foreground = u32::from(number).try_into().ok();
@@ -253,7 +273,12 @@ impl World {
                 || self.model.lingering.contains_key(&account.name)
             {
                 let request = self.request();
-                self.send(Event::SetLinger { request, caller: Uid::ROOT, account, linger: false });
+                self.send(Event::SetLinger {
+                    request,
+                    authority: Authority::Caller(Uid::ROOT),
+                    account,
+                    linger: false,
+                });
             }
         }
         self.settle();

@@ -195,6 +195,7 @@ impl World {
                 self.soon.push_back(Soon::Work(effect));
             }
             Effect::WatchMounts => self.mounts_watched = true,
+            Effect::ActivateVt(_) | Effect::OpenFifo(_) | Effect::RemoveFifo(_) | Effect::Tell(_) => {}
             Effect::Reply { request, answer } => {
                 if !matches!(answer, Answer::Opened { continues: true, .. }) {
                     self.unanswered.remove(&request);
@@ -365,6 +366,10 @@ impl World {
             Effect::WriteLinger { account, linger, .. } => format!("write linger {} {linger}", account.uid),
             Effect::ResolveLinger { name, .. } => format!("resolve {name}"),
             Effect::WatchMounts => "watch mounts".to_owned(),
+            Effect::ActivateVt(vtnr) => format!("activate tty{vtnr}"),
+            Effect::OpenFifo(id) => format!("open fifo {id}"),
+            Effect::RemoveFifo(id) => format!("remove fifo {id}"),
+            Effect::Tell(change) => format!("tell {change:?}"),
             Effect::Reply { answer: Answer::Opened { continues: true, .. }, .. } => {
                 "reply registered".to_owned()
             }

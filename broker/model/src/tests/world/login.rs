@@ -215,11 +215,17 @@ impl World {
 
     pub(crate) fn terminate(&mut self, session: &SessionId) {
         let session = session.clone();
-        self.ask(|request| Event::TerminateSession { request, caller: Uid::ROOT, session }).unwrap();
+        self.ask(|request| Event::TerminateSession {
+            request,
+            authority: Authority::Caller(Uid::ROOT),
+            session,
+        })
+        .unwrap();
     }
 
     pub(crate) fn terminate_user(&mut self, uid: Uid) {
-        self.ask(|request| Event::TerminateUser { request, caller: Uid::ROOT, uid }).unwrap();
+        self.ask(|request| Event::TerminateUser { request, authority: Authority::Caller(Uid::ROOT), uid })
+            .unwrap();
         if self.model.user(uid).is_some() {
             self.is_terminated(uid);
         }
@@ -233,7 +239,7 @@ impl World {
     pub(crate) fn set_linger(&mut self, uid: Uid, linger: bool) -> Result<(), Refusal> {
         let account = account(uid);
         self.has_account(account.clone());
-        self.ask(|request| Event::SetLinger { request, caller: uid, account, linger })
+        self.ask(|request| Event::SetLinger { request, authority: Authority::Caller(uid), account, linger })
     }
 
     /// A process is started inside a session.
