@@ -11,6 +11,7 @@ pub mod config;
 mod counter;
 mod crash;
 mod daemon;
+mod dbus;
 mod fifos;
 mod followers;
 mod forgotten;
