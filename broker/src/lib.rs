@@ -1,6 +1,7 @@
 //! usherd's parts. From the outside in:
 //!
 //! * `socket` takes varlink calls and turns them into events and questions, through `inbox`;
+//! * `opening` is what logind's CreateSession asks for, by whichever transport;
 //! * `run` is the one loop that owns the model (`usher_model`);
 //! * `interpret` turns the model's effects into calls on the edges: `state` (the files in /run/systemd),
 //!   `leaders` (pidfds), `scopes` (cgroups), `manager` (user managers), `teardown`, `sys` (the kernel);
@@ -26,6 +27,7 @@ mod logging;
 mod lookups;
 mod manager;
 mod memory;
+mod opening;
 mod resizer;
 mod restore;
 mod rivals;

@@ -50,6 +50,10 @@ words! {
         User = "user",
         /// Like `user`, for root and system users: does not wait for the machine to open for users.
         UserEarly = "user-early",
+        /// Like `user`, without a user manager: system users (pam_systemd since version 258).
+        UserLight = "user-light",
+        /// Both `user-early` and `user-light`: root's, where it is asked for.
+        UserEarlyLight = "user-early-light",
         /// A session whose user's resources (a home directory, say) are not there yet.
         UserIncomplete = "user-incomplete",
         /// A display manager's login screen.
@@ -80,12 +84,12 @@ impl SessionClass {
 
     /// Whether the session wants the user's service manager to run.
     pub const fn wants_manager(self) -> bool {
-        !matches!(self, Self::UserIncomplete | Self::BackgroundLight | Self::Manager | Self::ManagerEarly)
+        matches!(self, Self::User | Self::UserEarly | Self::Greeter | Self::LockScreen | Self::Background)
     }
 
     /// Whether the session may be its user's display session.
     pub const fn display_candidate(self) -> bool {
-        matches!(self, Self::User | Self::UserEarly | Self::Greeter)
+        self.can_lock() || matches!(self, Self::Greeter)
     }
 
     /// Whether idleness means anything for the session.
@@ -95,7 +99,7 @@ impl SessionClass {
 
     /// Whether the session can be locked.
     pub const fn can_lock(self) -> bool {
-        matches!(self, Self::User | Self::UserEarly)
+        matches!(self, Self::User | Self::UserEarly | Self::UserLight | Self::UserEarlyLight)
     }
 
     /// Whether several sessions of this class may share a virtual terminal.
@@ -210,5 +214,23 @@ mod tests {
             assert!(!class.pins_user() && !class.has_scope() && !class.wants_manager());
         }
         assert!(SessionClass::BackgroundLight.pins_user() && !SessionClass::BackgroundLight.wants_manager());
+    }
+
+    #[test]
+    fn light_classes_lack_the_manager_and_nothing_else() {
+        use SessionClass::*;
+        for (light, full) in [(UserLight, User), (UserEarlyLight, UserEarly), (BackgroundLight, Background)] {
+            let all_but_manager = |class: SessionClass| {
+                (
+                    class.pins_user(),
+                    class.has_scope(),
+                    class.display_candidate(),
+                    class.can_idle(),
+                    class.can_lock(),
+                )
+            };
+            assert_eq!(all_but_manager(light), all_but_manager(full), "{light}");
+            assert_eq!((light.wants_manager(), full.wants_manager()), (false, true), "{light}");
+        }
     }
 }

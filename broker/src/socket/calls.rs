@@ -14,11 +14,12 @@ use usher_protocol::messages::{
 };
 
 use super::connection::Replies;
-use super::peer::{Leader, Peer};
+use super::peer::Peer;
 use super::{Service, closing};
 use crate::inbox::{Broker, shutting_down};
+use crate::opening::{Leader, Whereabouts};
 use crate::sys::accounts::LookupError;
-use crate::sys::{cgroup, idle, mount, pidfd};
+use crate::sys::{cgroup, idle, mount};
 
 /// How long the name service may take to answer somebody who asks for a linger flag.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -126,17 +127,8 @@ async fn open(
         Ok(leader) => leader,
         Err(refusal) => return replies.refuse(&refusal).await,
     };
-    let origin = cgroup::cgroup_of(leader.pid);
-    let inside = match (&service.cgroups, &origin) {
-        (Some(root), Some(path)) => cgroup::session_of(path, root.pid1()),
-        _ => {
-            let ancestors: Vec<_> = pidfd::parents(leader.pid).collect();
-            let led =
-                move |model: &Model| ancestors.iter().find_map(|process| model.session_led_by(*process));
-            service.broker.query(led).await.ok().flatten()
-        }
-    };
-    let audit = pidfd::audit_session(leader.pid);
+    let place = Whereabouts::of(leader, &service.broker, service.cgroups.as_deref()).await;
+    let Whereabouts { origin, inside, audit } = place;
     let (caller, more) = (peer.uid, replies.more());
     let make = move |request| {
         // Here, in the loop: nobody makes or removes one between this look and what is decided by it.

@@ -6,10 +6,11 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use tokio::net::UnixStream;
-use usher_protocol::ids::{LeaderPid, Uid, VtNr};
+use usher_protocol::ids::Uid;
 use usher_protocol::messages::Refusal;
 
 use super::headroom::Room;
+use crate::opening::Leader;
 use crate::sys::pidfd;
 
 /// The process that connected.
@@ -21,15 +22,6 @@ pub(crate) struct Peer {
     pub(crate) pid: u32,
     /// Who could be served when it connected.
     pub(crate) room: Room,
-}
-
-/// A peer that is to lead a session, and what /proc says of it.
-#[derive(Debug)]
-pub(crate) struct Leader {
-    pub(crate) process: LeaderPid,
-    pub(crate) pidfd: OwnedFd,
-    /// The VT that it is controlled by.
-    pub(crate) vt: Option<VtNr>,
 }
 
 impl Peer {

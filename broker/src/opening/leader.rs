@@ -1,0 +1,105 @@
+//! A process that is to lead a session, and what /proc says of it.
+
+use std::os::fd::OwnedFd;
+
+use usher_model::Model;
+use usher_protocol::ids::{LeaderPid, SessionId, VtNr};
+
+use super::OpenError;
+use crate::inbox::Broker;
+use crate::sys::cgroup::{self, CgroupRoot};
+use crate::sys::pidfd;
+
+/// A process that is to lead a session.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    pub(crate) process: LeaderPid,
+    pub(crate) pidfd: OwnedFd,
+    /// The VT that it is controlled by.
+    pub(crate) vt: Option<VtNr>,
+}
+
+impl Leader {
+    /// The process that a pidfd stands for.
+    ///
+    /// # Errors
+    /// [`OpenError::NoSuchProcess`]: it has exited. [`OpenError::InvalidArgs`]: the descriptor is no pidfd, or is that of a
+    /// process that leads no session: PID 1, usherd itself (contract/dbus.md section 4).
+    pub(crate) fn of(pidfd: OwnedFd) -> Result<Self, OpenError> {
+        let gone = || OpenError::NoSuchProcess("the process that is to lead the session has gone".to_owned());
+        let pid = pidfd::pid_of(&pidfd).map_err(|error| OpenError::invalid("PID", error.to_string()))?;
+        if pid.is_some_and(|pid| pid == 1 || pid == std::process::id()) {
+            return Err(OpenError::invalid("PID", "Invalid leader PID"));
+        }
+        let (process, vt) = match pid {
+            Some(pid) => pidfd::leader_and_vt(pid).map_err(|_| gone())?,
+            None => (pidfd::hidden(&pidfd), None),
+        };
+        // Looked at last: as it lives, its number was not somebody else's when /proc was read.
+        if pidfd::has_exited(&pidfd) {
+            return Err(gone());
+        }
+        Ok(Self { process, pidfd, vt })
+    }
+}
+
+/// Where a process is that is to lead a session.
+#[derive(Debug)]
+pub(crate) struct Whereabouts {
+    /// Its cgroup.
+    pub(crate) origin: Option<String>,
+    /// The session in whose scope (or, without cgroups, below whose leader) it is.
+    pub(crate) inside: Option<SessionId>,
+    /// Its audit session.
+    pub(crate) audit: Option<u32>,
+}
+
+impl Whereabouts {
+    /// Looks. One who holds the process's pidfd knows afterwards whether it was that process.
+    pub(crate) async fn of(process: LeaderPid, broker: &Broker, cgroups: Option<&CgroupRoot>) -> Self {
+        let origin = cgroup::cgroup_of(process.pid);
+        let inside = match (cgroups, &origin) {
+            (Some(root), Some(path)) => cgroup::session_of(path, root.pid1()),
+            _ => {
+                let ancestors: Vec<_> = pidfd::parents(process.pid).collect();
+                let led =
+                    move |model: &Model| ancestors.iter().find_map(|process| model.session_led_by(*process));
+                broker.query(led).await.ok().flatten()
+            }
+        };
+        Self { origin, inside, audit: pidfd::audit_session(process.pid) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn only_a_living_process_leads() {
+        let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+        let pidfd = || pidfd::open(child.id()).unwrap();
+        let leader = Leader::of(pidfd()).unwrap();
+        assert_eq!(leader.process, pidfd::leader_of(child.id()).unwrap());
+        let (zombie, reaped) = (pidfd(), pidfd());
+        child.kill().unwrap();
+        while !pidfd::has_exited(&zombie) {
+            std::thread::yield_now();
+        }
+        assert!(matches!(Leader::of(zombie), Err(OpenError::NoSuchProcess(_))));
+        child.wait().unwrap();
+        assert!(matches!(Leader::of(reaped), Err(OpenError::NoSuchProcess(_))));
+    }
+
+    #[test]
+    fn neither_usherd_nor_pid_1_nor_a_file_leads() {
+        let own = pidfd::open(std::process::id()).unwrap();
+        let first = pidfd::open(1).unwrap();
+        for fd in [own, first, File::open("/dev/null").unwrap().into()] {
+            assert!(matches!(Leader::of(fd), Err(OpenError::InvalidArgs { parameter: "PID", .. })));
+        }
+    }
+}
