@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::spec::Artefact;
+use crate::spec::{Artefact, File};
 
 /// Programs of usher: file name in cargo's target directory, and path in the machine.
 const PROGRAMS: [(&str, &str); 6] = [
@@ -20,6 +20,26 @@ const OPTIONAL: [&str; 3] = ["usher-pam-load", "usher-pam-login", "usher-pam-hos
 /// usherd that can be made to die at named points: a program of its own, so that all other tests run the usual one.
 const CRASH_POINTS: (&str, &str) = ("usherd-crash-points", "/usr/sbin/usherd-crash-points");
 const MODULE: &str = "libpam_usher.so";
+
+/// What of usher the system bus and polkit read, and where a package puts it: over systemd's, where the host has that.
+const DESCRIPTIONS: [(&str, &str); 4] = [
+    (
+        "/usr/share/dbus-1/system.d/org.freedesktop.login1.conf",
+        include_str!("../../packaging/dbus-1/org.freedesktop.login1.conf"),
+    ),
+    (
+        "/usr/share/dbus-1/system.d/org.freedesktop.systemd1.conf",
+        include_str!("../../packaging/dbus-1/org.freedesktop.systemd1.conf"),
+    ),
+    (
+        "/usr/share/dbus-1/system-services/org.freedesktop.login1.service",
+        include_str!("../../packaging/dbus-1/org.freedesktop.login1.service"),
+    ),
+    (
+        "/usr/share/polkit-1/actions/org.freedesktop.login1.policy",
+        include_str!("../../packaging/polkit-1/org.freedesktop.login1.policy"),
+    ),
+];
 
 /// The program that makes machines and enters them.
 pub(crate) fn sandbox_program() -> Result<PathBuf> {
@@ -40,6 +60,17 @@ pub(crate) fn usher(module: bool) -> Result<Vec<Artefact>> {
         artefacts.push(Artefact { source: built(MODULE)?, target: pam_module_dir()?.join("pam_usher.so") });
     }
     Ok(artefacts)
+}
+
+/// What of usher the system bus and polkit read.
+pub(crate) fn descriptions() -> Vec<File> {
+    let file = |(path, text): (&str, &str)| File {
+        path: path.into(),
+        contents: text.to_owned(),
+        mode: 0o644,
+        owner: 0,
+    };
+    DESCRIPTIONS.map(file).to_vec()
 }
 
 /// usherd with crash points.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{cargo, root};
 
 /// Package, and what for. The essential packages of the distribution are not named.
-const PACKAGES: [(&str, &str); 17] = [
+const PACKAGES: [(&str, &str); 22] = [
     ("gcc", "cargo links programs with it"),
     ("g++", "the fuzzing engine, libFuzzer, is C++"),
     ("libc6-dev", "the C library to link against"),
@@ -22,6 +22,11 @@ const PACKAGES: [(&str, &str); 17] = [
     ("systemd", "the `systemd --user` that becomes each user's manager"),
     ("dbus", "a real system bus"),
     ("dbus-user-session", "the users' own bus"),
+    ("polkitd", "real decisions about who sits at the computer, from usher's state files"),
+    ("python3-dbus", "clients and services of the system bus that behave as a test needs it"),
+    ("libseat-dev", "libseat, through which compositors talk to logind"),
+    ("mmdebstrap", "a system with the real logind, to put the same questions to"),
+    ("systemd-container", "systemd-nspawn, to boot that system"),
     ("python3-systemd", "libsystemd's view of sessions, through its own binding"),
     ("iproute2", "the sandbox's loopback interface"),
     ("procps", "ps and pgrep"),

@@ -132,13 +132,16 @@ impl Builder {
     pub fn try_boot(self) -> Result<Machine> {
         let mut artefacts = if self.usher { artefacts::usher(self.module)? } else { Vec::new() };
         artefacts.extend(self.programs);
+        // First, so that a test can have others.
+        let mut files = if self.usher { artefacts::descriptions() } else { Vec::new() };
+        files.extend(self.files);
         Machine::start(&Spec {
             cgroup: cgroup()?,
             artefacts,
             users: self.users,
             pam_usher: self.module,
             pam_lines: self.pam_lines,
-            files: self.files,
+            files,
             cgroup_readonly: self.cgroup_readonly,
             shared_mounts: self.shared_mounts,
             keys: keys::keys()?,

@@ -40,7 +40,12 @@ pub struct Entered {
 impl Machine {
     /// Begins to log in as a PAM application of the service `usher-test`, and does not wait.
     pub fn pam_login(&self, user: &str) -> PamLogin<'_> {
-        let words = ["usher-pam-login", "--service", "usher-test", user];
+        self.pam_login_by("usher-test", user)
+    }
+
+    /// The same as an application of another service, which the machine has to have.
+    pub fn pam_login_by(&self, service: &str, user: &str) -> PamLogin<'_> {
+        let words = ["usher-pam-login", "--service", service, user];
         let mut command = self.command(&words);
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child =

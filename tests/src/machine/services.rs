@@ -1,4 +1,4 @@
-//! Daemons of a machine: usherd, sshd, D-Bus, cron.
+//! Daemons of a machine: usherd, sshd, D-Bus, polkit, cron.
 
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -8,6 +8,9 @@ use nix::sys::signal::Signal;
 use super::background::Background;
 use super::{DEADLINE, Machine};
 use crate::spec::{NOTIFICATIONS, NOTIFY_SOCKET};
+
+/// Where Debian's package has it.
+const POLKITD: &str = "/usr/lib/polkit-1/polkitd";
 
 /// A running usherd, killed when the value is dropped; what it manages lives on in the machine.
 #[derive(Debug)]
@@ -60,6 +63,19 @@ impl Machine {
         let process = self.spawn(&["dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog"]);
         let socket = self.file("/run/dbus/system_bus_socket");
         self.wait_for("dbus-daemon to listen", || UnixStream::connect(&socket).is_ok());
+        process
+    }
+
+    /// Starts the real polkitd on the bus that [`start_dbus`](Self::start_dbus) has started, and waits until it answers;
+    /// killed when the value is dropped. Without this a machine has no polkit, and its bus starts none.
+    pub fn start_polkitd(&self) -> Background<'_> {
+        let mut process = self.spawn(&[POLKITD, "--no-debug"]);
+        self.wait_for("polkitd to answer on the bus", || {
+            if !process.is_running() {
+                self.fail(&format!("polkitd (package polkitd) ended: {}", process.log()));
+            }
+            self.try_run(&["pkaction"]).ok()
+        });
         process
     }
 
