@@ -25,7 +25,7 @@ use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
-use crate::{crash, forgotten, logging, restore, rivals, settings};
+use crate::{crash, dbus, forgotten, logging, restore, rivals, settings};
 
 /// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
 /// and leaves sessions, user managers and runtime directories as they are; SIGHUP reads the configuration again.
@@ -96,6 +96,7 @@ async fn start(lock: &Lock) -> Result<()> {
     // First of all: who logs in while this usherd finds out what the last one has left waits for it, within his budget,
     // instead of being told that there is none.
     let listeners = socket::bind(lock)?;
+    dbus::bus::refuse_rival().await?;
     let configuration = settings::load();
     let cgroups = match CgroupRoot::detect() {
         Ok(root) => Some(Arc::new(root)),
@@ -152,6 +153,7 @@ async fn start(lock: &Lock) -> Result<()> {
         for listener in listeners {
             tokio::spawn(socket::serve(listener, service.clone()));
         }
+        tokio::spawn(dbus::serve(service));
         info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
         tell_service_manager();
     };

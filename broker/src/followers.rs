@@ -1,32 +1,25 @@
 //! Whoever follows what changes in the broker: at present, the bus.
 
-use tokio::sync::mpsc;
 use usher_model::Change;
 
-/// How many changes a follower may be behind.
-const CAPACITY: usize = 8192;
+/// Is told of a change; whether it wants to hear of more. It never waits.
+pub(crate) type Follower = Box<dyn Fn(&Change) -> bool + Send>;
 
-/// A queue of everything that changes from now on. It ends when its follower is too far behind, who then has to look at
-/// everything anew.
-pub(crate) fn queue() -> (mpsc::Sender<Change>, mpsc::Receiver<Change>) {
-    mpsc::channel(CAPACITY)
-}
-
-/// The ends of the followers' queues at which changes go in.
+/// Everybody who is told.
 #[derive(Default)]
 pub(crate) struct Followers {
-    queues: Vec<mpsc::Sender<Change>>,
+    followers: Vec<Follower>,
 }
 
 impl Followers {
-    pub(crate) fn join(&mut self, queue: mpsc::Sender<Change>) {
-        self.queues.push(queue);
+    pub(crate) fn join(&mut self, follower: Follower) {
+        self.followers.push(follower);
     }
 
-    /// Tells everybody, and forgets who has gone or is too far behind.
+    /// Tells everybody, and forgets who does not want to hear more.
     pub(crate) fn tell(&mut self, changes: &mut Vec<Change>) {
         for change in changes.drain(..) {
-            self.queues.retain(|queue| queue.try_send(change.clone()).is_ok());
+            self.followers.retain(|follower| follower(&change));
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use tokio::sync::{mpsc, oneshot};
-use usher_model::{Answer, Change, Event, Model, RequestId};
+use usher_model::{Answer, Event, Model, RequestId};
 use usher_protocol::messages::Refusal;
 
-use crate::followers;
+use crate::followers::Follower;
 
 /// How many messages may wait for the loop before senders wait themselves.
 const CAPACITY: usize = 1024;
@@ -27,7 +27,7 @@ pub(crate) enum Message {
     /// Somebody wants to know something.
     Query(Box<dyn FnOnce(&Model) + Send>),
     /// Somebody wants to be told of everything that changes.
-    Follow(mpsc::Sender<Change>),
+    Follow(Follower),
 }
 
 /// The other end of the loop's inbox.
@@ -59,11 +59,9 @@ impl Broker {
         receiver
     }
 
-    /// Everything that changes from now on, until the follower is too far behind or the broker shuts down.
-    pub(crate) async fn follow(&self) -> mpsc::Receiver<Change> {
-        let (queue, changes) = followers::queue();
-        let _ = self.inbox.send(Message::Follow(queue)).await;
-        changes
+    /// Has somebody told of everything that changes from now on.
+    pub(crate) async fn follow(&self, follower: Follower) {
+        let _ = self.inbox.send(Message::Follow(follower)).await;
     }
 
     /// Looks something up in the model.

@@ -1,10 +1,11 @@
 //! usherd's parts. From the outside in:
 //!
 //! * `socket` takes varlink calls and turns them into events and questions, through `inbox`;
+//! * `dbus` is org.freedesktop.login1, for everybody who speaks that; `followers` are told what changes;
 //! * `opening` is what logind's CreateSession asks for, by whichever transport;
 //! * `run` is the one loop that owns the model (`usher_model`);
 //! * `interpret` turns the model's effects into calls on the edges: `state` (the files in /run/systemd),
-//!   `leaders` (pidfds), `scopes` (cgroups), `manager` (user managers), `teardown`, `sys` (the kernel);
+//!   `leaders` (pidfds), `fifos`, `scopes` (cgroups), `manager` (user managers), `teardown`, `sys` (the kernel);
 //! * `restore` finds out at start what was there before; `config` and `settings` read usher.conf;
 //! * `daemon` puts it all together; `crash` is for tests of what a crash leaves behind.
 

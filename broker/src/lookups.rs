@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 use usher_model::{Account, Event, LookupFailure};
 use usher_protocol::ids::{Uid, UserName};
+use usher_protocol::messages::Refusal;
 
 use crate::crash;
 use crate::inbox::Broker;
@@ -27,6 +28,11 @@ const USERS_LANES: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a lookup may take. One that is slow but sure comes to its end within this time.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the name service may take to answer somebody who asks for a linger flag.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it is waited for where the last login of the user says as much.
+const SECOND_OPINION: Duration = Duration::from_secs(1);
 
 /// Where lookups queue.
 #[derive(Clone)]
@@ -76,6 +82,28 @@ impl Lookups {
         };
         let left = LOOKUP_TIMEOUT.saturating_sub(PATIENCE);
         helpers.first_answer(left).await.unwrap_or(Err(LookupError::TimedOut(LOOKUP_TIMEOUT)))
+    }
+
+    /// A user's account, for a linger flag that is to be set or cleared. The name service knows to whom a number belongs now;
+    /// where it does not answer, the last login has to do. So the flag of a user who was deleted while logged in can be cleared.
+    pub(crate) async fn account_for_linger(
+        &self,
+        uid: Uid,
+        linger: bool,
+        caller: Uid,
+    ) -> Result<Account, Refusal> {
+        let known = self.broker.query(move |model| model.account(uid).cloned()).await?;
+        let limit = if known.is_some() { SECOND_OPINION } else { LINGER_TIMEOUT };
+        match (self.find(uid, caller, limit).await, known) {
+            (Ok(account), _) => Ok(account),
+            (Err(LookupError::NoSuchUser), Some(known)) if !linger => Ok(known),
+            (Err(LookupError::NoSuchUser), _) => {
+                let message = "the user database does not know it".to_owned();
+                Err(Refusal::UnknownUser { uid: uid.get(), message })
+            }
+            (Err(_), Some(known)) => Ok(known),
+            (Err(error), None) => Err(Refusal::UnknownUser { uid: uid.get(), message: error.to_string() }),
+        }
     }
 
     /// Looks up a user for whom somebody asks.

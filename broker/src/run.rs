@@ -97,7 +97,7 @@ impl Run {
         match message {
             Message::Event(event) => self.handle(event),
             Message::Query(query) => query(&self.model),
-            Message::Follow(queue) => self.interpreter.followers.join(queue),
+            Message::Follow(follower) => self.interpreter.followers.join(follower),
             Message::Request { make, leader, answers } => {
                 let request = RequestId(self.next_request);
                 self.next_request += 1;

@@ -102,6 +102,11 @@ impl SessionClass {
         matches!(self, Self::User | Self::UserEarly | Self::UserLight | Self::UserEarlyLight)
     }
 
+    /// Whether a display server may control the session: take devices, say what it is shown on.
+    pub const fn can_be_driven(self) -> bool {
+        self.display_candidate() || matches!(self, Self::LockScreen)
+    }
+
     /// Whether several sessions of this class may share a virtual terminal.
     pub const fn shares_vt(self) -> bool {
         matches!(self, Self::Greeter)

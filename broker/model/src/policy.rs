@@ -110,6 +110,15 @@ impl Authority {
         }
     }
 
+    /// Whether this is enough to change the linger flag of `owner`, for whoever wants to know before the flag's name is looked
+    /// up.
+    ///
+    /// # Errors
+    /// [`Refusal::AccessDenied`] that says who may.
+    pub fn check_linger(self, owner: Uid) -> Result<(), Refusal> {
+        self.permits(Action::SetLinger, owner, |_| false)
+    }
+
     /// Whether the process that closes may leave the session's cgroup: not by its user's right alone, or everybody would
     /// get his processes past KillUserProcesses.
     pub fn frees_the_closer(self) -> bool {

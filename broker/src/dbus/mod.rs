@@ -1,11 +1,81 @@
-//! org.freedesktop.login1 on the system bus: a facade over the model, in logind's shape (contract/dbus.md). Objects are
-//! virtual: a path is looked up in the model at each call, so that a login has nothing to register.
+//! org.freedesktop.login1 on the system bus: a facade over the same model that the socket serves. The bus may come, go and come
+//! back; sessions do not notice.
 //!
-//! * `interfaces` is the table of all members, `introspect` shows it, `path` names objects.
+//! Objects are not registered anywhere: a call is for whatever its path names at that moment, as the model has it, so
+//! that a login costs the bus two signals and nothing else, and `self` and `auto` can be somebody else for every caller.
+//! What there is to call is one table, [`interfaces`]; introspection, the check of arguments and the order of properties
+//! come from it.
 
-// Until a connection to the bus uses all of it.
-#![allow(dead_code)]
+mod address;
+pub(crate) mod bus;
+mod call;
+mod caller;
+mod create;
+mod dispatch;
+mod failure;
+mod identity;
+mod interfaces;
+mod introspect;
+mod link;
+mod log_control;
+mod manager;
+mod path;
+mod polkit;
+mod power;
+mod properties;
+mod queue;
+mod seat;
+mod session;
+mod signals;
+mod standard;
+mod systemd1;
+mod user;
+mod values;
 
-pub(crate) mod interfaces;
-pub(crate) mod introspect;
-pub(crate) mod path;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+use zbus::Connection;
+
+use crate::socket::Service;
+use crate::sys::appearance::Appearance;
+
+/// How often a bus whose socket is there but that does not answer is tried again, before it is waited for: one that is just
+/// being started.
+const ATTEMPTS: [u64; 6] = [5, 20, 50, 100, 200, 400];
+
+/// Serves the bus for ever: whenever there is one.
+pub(crate) async fn serve(service: Service) {
+    loop {
+        let watch = match Appearance::of(&address::socket()) {
+            Ok(watch) => watch,
+            Err(error) => {
+                warn!("cannot wait for the system bus, org.freedesktop.login1 is not served: {error}");
+                return;
+            }
+        };
+        if let Some(connection) = connect().await {
+            link::serve(connection, &service).await;
+            info!("the system bus has gone; sessions go on, org.freedesktop.login1 is back as soon as it is");
+        } else if watch.wait().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn connect() -> Option<Connection> {
+    for delay in ATTEMPTS {
+        match bus::connect().await {
+            Ok(connection) => return Some(connection),
+            Err(error) if is_absent(&error) => return None,
+            Err(error) => debug!(%error, "cannot connect to the system bus"),
+        }
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
+    None
+}
+
+/// There is no socket, so nothing to wait for but its coming.
+fn is_absent(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::NotFound)
+}

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 use serde::Serialize;
-use usher_model::{Account, Action, Answer, Authority, Event, Model, Open, check_access};
+use usher_model::{Action, Answer, Authority, Event, Model, Open, check_access};
 use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::interface;
 use usher_protocol::messages::{
@@ -18,13 +17,7 @@ use super::peer::Peer;
 use super::{Service, closing};
 use crate::inbox::{Broker, shutting_down};
 use crate::opening::{Leader, Whereabouts};
-use crate::sys::accounts::LookupError;
 use crate::sys::{cgroup, idle, mount};
-
-/// How long the name service may take to answer somebody who asks for a linger flag.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it is waited for where the last login of the user says as much.
-const SECOND_OPINION: Duration = Duration::from_secs(1);
 
 /// Answers one call.
 pub(crate) async fn answer(
@@ -211,30 +204,13 @@ async fn set_linger(
     if replies.is_for_nobody() {
         return Err(io::ErrorKind::BrokenPipe.into());
     }
-    let account = match account_of(uid, linger, caller, service).await {
+    let account = match service.lookups.account_for_linger(uid, linger, caller).await {
         Ok(account) => account,
         Err(refusal) => return replies.refuse(&refusal).await,
     };
     drop(lookup);
     let authority = Authority::Caller(caller);
     forward(broker, replies, move |request| Event::SetLinger { request, authority, account, linger }).await
-}
-
-/// A user's account, for a linger flag that is to be set or cleared. The name service knows to whom a number belongs now;
-/// where it does not answer, the last login has to do. So the flag of a user who was deleted while logged in can be cleared.
-async fn account_of(uid: Uid, linger: bool, caller: Uid, service: &Service) -> Result<Account, Refusal> {
-    let known = service.broker.query(move |model| model.account(uid).cloned()).await?;
-    let limit = if known.is_some() { SECOND_OPINION } else { LOOKUP_TIMEOUT };
-    match (service.lookups.find(uid, caller, limit).await, known) {
-        (Ok(account), _) => Ok(account),
-        (Err(LookupError::NoSuchUser), Some(known)) if !linger => Ok(known),
-        (Err(LookupError::NoSuchUser), _) => {
-            let message = "the user database does not know it".to_owned();
-            Err(Refusal::UnknownUser { uid: uid.get(), message })
-        }
-        (Err(_), Some(known)) => Ok(known),
-        (Err(error), None) => Err(Refusal::UnknownUser { uid: uid.get(), message: error.to_string() }),
-    }
 }
 
 /// A session by id, or by the words `self` and `auto` (contract/dbus.md section 1).

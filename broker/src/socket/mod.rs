@@ -19,6 +19,7 @@ use usher_protocol::wire::encode_error;
 use crate::inbox::Broker;
 use crate::lookups::Lookups;
 use crate::memory::Memory;
+use crate::opening::Opener;
 use crate::sys::cgroup::CgroupRoot;
 pub(crate) use guests::Guests;
 use guests::Place;
@@ -39,6 +40,14 @@ pub(crate) struct Service {
     pub(crate) memory: Memory,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
+}
+
+impl Service {
+    /// What opens sessions for callers that name a leader.
+    pub(crate) fn opener(&self) -> Opener {
+        let Self { broker, lookups, cgroups, .. } = self.clone();
+        Opener { broker, lookups, cgroups }
+    }
 }
 
 /// So many connections are taken before everybody else has a turn, so that whoever floods a socket keeps neither the loop from

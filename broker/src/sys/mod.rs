@@ -1,6 +1,7 @@
 //! The kernel and the system's files, one subject a file: thin, and nothing in here decides.
 
 pub mod accounts;
+pub mod appearance;
 pub mod cgroup;
 pub mod clock;
 mod error;

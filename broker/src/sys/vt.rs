@@ -2,7 +2,7 @@
 //! section 2).
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -33,6 +33,24 @@ pub fn activate(vtnr: VtNr) -> Result<()> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let console = rustix::fs::open(CONSOLE, flags, Mode::empty()).context("open", CONSOLE)?;
     raw::activate_vt(console.as_fd(), vtnr.get()).context("switch virtual terminal to", vtnr)
+}
+
+/// The name, without `/dev/`, of a terminal that somebody has opened for reading and writing.
+///
+/// # Errors
+/// It is no terminal, or not open for both.
+pub fn terminal_name(fd: BorrowedFd<'_>) -> Result<String> {
+    let number = fd.as_raw_fd();
+    let flags = rustix::fs::fcntl_getfl(fd).context("look at descriptor", number)?;
+    if !rustix::termios::isatty(fd) || flags & OFlags::RWMODE != OFlags::RDWR || flags.contains(OFlags::PATH)
+    {
+        return Err(rustix::io::Errno::NOTTY).context("find the terminal of descriptor", number);
+    }
+    let path = std::fs::read_link(format!("/proc/self/fd/{number}"))
+        .context("find the terminal of descriptor", number)?;
+    let name = path.strip_prefix("/dev").ok().and_then(|path| path.to_str());
+    let name = name.filter(|name| !name.chars().any(|c| c.is_control()));
+    name.map(str::to_owned).ok_or(rustix::io::Errno::NODEV).context("find the terminal of descriptor", number)
 }
 
 /// The kernel's word on which terminal is in the foreground.

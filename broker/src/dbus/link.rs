@@ -1,0 +1,239 @@
+//! One connection to the bus, from its beginning to its end: calls come in, answers and signals go out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_core::Stream;
+use tracing::{debug, error, warn};
+use usher_model::{BusName, Change, Event, Model};
+use zbus::message::{Flags, Message, Type};
+use zbus::names::OwnedUniqueName;
+use zbus::{Connection, MessageStream};
+
+use super::bus::{self, LOGIN1, SYSTEMD1};
+use super::call::Call;
+use super::caller::Callers;
+use super::failure::Failure;
+use super::queue::{self, Item, Outgoing, Queue};
+use super::{dispatch, signals, systemd1};
+use crate::socket::Service;
+
+/// How many calls may be worked on at one time, and how many of them for one connection: most wait for polkit or the name
+/// service.
+const CALLS_MAX: usize = 1024;
+const CALLS_OF_ONE_MAX: usize = 128;
+
+/// What every call needs.
+pub(crate) struct Link {
+    pub(crate) bus: Connection,
+    pub(crate) service: Service,
+    pub(crate) callers: Callers,
+    queue: Queue,
+    calls: Mutex<BTreeMap<OwnedUniqueName, usize>>,
+    /// The controllers of sessions whose end the bus tells of.
+    watched: Mutex<BTreeSet<BusName>>,
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(bus: Connection, service: &Service) {
+    let mut stream = MessageStream::from(&bus);
+    let (queue, outgoing) = queue::new();
+    let link = Arc::new(Link {
+        bus: bus.clone(),
+        service: service.clone(),
+        callers: Callers::default(),
+        queue: queue.clone(),
+        calls: Mutex::default(),
+        watched: Mutex::default(),
+    });
+    // From here on nothing that changes is missed.
+    let follower = move |change: &Change| queue.push(Item::Change(change.clone()));
+    service.broker.follow(Box::new(follower)).await;
+    let overflow = outgoing.overflow();
+    let names = own_names(&link);
+    let reading = async {
+        while let Some(message) = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {
+            match message {
+                Ok(message) => link.take(message),
+                Err(error) => debug!(%error, "the system bus ends the connection"),
+            }
+        }
+    };
+    let all = async { tokio::join!(names, reading) };
+    tokio::select! {
+        _ = all => {}
+        () = write(&bus, outgoing) => {}
+        () = overflow.notified() => error!("the system bus takes no messages any more: usherd connects to it anew"),
+    }
+    // Whoever controls a session does so by a name on this bus.
+    let controllers = service.broker.query(Model::controllers).await.unwrap_or_default();
+    for controller in controllers {
+        service.broker.report(Event::ControllerGone { controller }).await;
+    }
+    let _ = bus.close().await;
+}
+
+/// The names that usherd is known by.
+async fn own_names(link: &Arc<Link>) {
+    link.forget_strangers().await;
+    let names: &[&str] = if systemd1::is_served() { &[LOGIN1, SYSTEMD1] } else { &[LOGIN1] };
+    if let Err(error) = bus::own_names(&link.bus, names).await {
+        warn!("{LOGIN1} is not served: the system bus refuses ({error}); is usher's bus policy installed?");
+    }
+}
+
+async fn write(bus: &Connection, mut outgoing: Outgoing) {
+    loop {
+        let items = outgoing.next().await;
+        if items.is_empty() {
+            return;
+        }
+        let mut messages = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                Item::Message(message) => messages.push(message),
+                Item::Change(change) => match signals::of(&change) {
+                    Ok(signals) => messages.extend(signals),
+                    Err(error) => error!(%error, ?change, "cannot tell the bus what has changed"),
+                },
+            }
+        }
+        if let Err(error) = bus.send_all(&messages).await {
+            debug!(%error, "cannot write to the system bus");
+            return;
+        }
+    }
+}
+
+impl Link {
+    fn take(self: &Arc<Self>, message: Message) {
+        match message.message_type() {
+            Type::MethodCall => self.take_call(message),
+            Type::Signal => self.take_signal(&message),
+            Type::MethodReturn | Type::Error => {}
+        }
+    }
+
+    fn take_call(self: &Arc<Self>, message: Message) {
+        let header = message.header();
+        // The bus names the sender of whatever it passes on.
+        let Some(sender) = header.sender().map(|name| OwnedUniqueName::from(name.to_owned())) else { return };
+        let Some(place) = Place::take(self, &sender) else {
+            let busy = Failure::standard("LimitsExceeded", "usherd is busy with other calls; try again");
+            return self.answer(&message, Err(busy));
+        };
+        let link = self.clone();
+        let message = message.clone();
+        tokio::spawn(async move {
+            let answer = match link.callers.find(&link.bus, &sender).await {
+                Ok(caller) => {
+                    dispatch::dispatch(&Call { link: link.clone(), message: message.clone(), sender, caller })
+                        .await
+                }
+                Err(failure) => Err(failure),
+            };
+            link.answer(&message, answer);
+            drop(place);
+        });
+    }
+
+    fn answer(&self, call: &Message, answer: Result<Message, Failure>) {
+        let header = call.header();
+        if header.primary().flags().contains(Flags::NO_REPLY_EXPECTED) {
+            return;
+        }
+        match answer.or_else(|failure| failure.reply_to(&header)) {
+            // Where it does not fit in, the connection is about to end.
+            Ok(message) => drop(self.queue.push(Item::Message(message))),
+            Err(error) => error!(%error, "cannot answer a call"),
+        }
+    }
+
+    /// Has the bus tell of a controller's end.
+    pub(crate) async fn watch(&self, controller: &BusName) {
+        let new = self.watched.lock().unwrap_or_else(PoisonError::into_inner).insert(controller.clone());
+        if !new {
+            return;
+        }
+        let added = bus::call(&self.bus, "AddMatch", &(rule(controller),)).await;
+        // It may have gone before that.
+        let there = bus::call(&self.bus, "NameHasOwner", &(controller.0.as_str(),)).await;
+        let there = there.and_then(|reply| reply.body().deserialize::<bool>());
+        if added.is_err() || !there.unwrap_or(false) {
+            self.gone(controller.clone()).await;
+        }
+    }
+
+    fn take_signal(self: &Arc<Self>, message: &Message) {
+        let header = message.header();
+        let from_bus = header.sender().is_some_and(|sender| sender.as_str() == "org.freedesktop.DBus");
+        if !from_bus || header.member().is_none_or(|member| member.as_str() != "NameOwnerChanged") {
+            return;
+        }
+        let body = message.body();
+        let Ok((name, _, "")) = body.deserialize::<(&str, &str, &str)>() else { return };
+        let controller = BusName(name.to_owned());
+        if self.watched.lock().unwrap_or_else(PoisonError::into_inner).contains(&controller) {
+            let link = self.clone();
+            tokio::spawn(async move { link.gone(controller).await });
+        }
+    }
+
+    async fn gone(&self, controller: BusName) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&controller);
+        let _ = bus::call(&self.bus, "RemoveMatch", &(rule(&controller),)).await;
+        self.service.broker.report(Event::ControllerGone { controller }).await;
+    }
+
+    /// Controllers on file are names on the bus that there was. On another one the same names are other programs'.
+    async fn forget_strangers(self: &Arc<Self>) {
+        let controllers = self.service.broker.query(Model::controllers).await.unwrap_or_default();
+        let same = super::identity::is_the_one_on_file(&self.bus).await;
+        for controller in controllers {
+            if same {
+                self.watch(&controller).await;
+            } else {
+                self.service.broker.report(Event::ControllerGone { controller }).await;
+            }
+        }
+    }
+}
+
+fn rule(controller: &BusName) -> String {
+    format!(
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{}'",
+        controller.0
+    )
+}
+
+/// A call that is being worked on.
+struct Place {
+    link: Arc<Link>,
+    sender: OwnedUniqueName,
+}
+
+impl Place {
+    fn take(link: &Arc<Link>, sender: &OwnedUniqueName) -> Option<Self> {
+        let mut calls = link.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_one = calls.get(sender).copied().unwrap_or_default();
+        if of_one >= CALLS_OF_ONE_MAX || calls.values().sum::<usize>() >= CALLS_MAX {
+            return None;
+        }
+        calls.insert(sender.clone(), of_one + 1);
+        Some(Self { link: link.clone(), sender: sender.clone() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut calls = self.link.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = calls.get_mut(&self.sender) {
+            *count -= 1;
+            if *count == 0 {
+                calls.remove(&self.sender);
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The methods of org.freedesktop.login1.Manager (contract/dbus.md section 3).
+
+use usher_model::{Action, Event, Model};
+use usher_protocol::ids::{SessionId, Uid};
+use usher_protocol::messages::{Refusal, SessionView};
+use usher_protocol::session::KillWhom;
+use zbus::OwnedObjectPath;
+
+use super::call::{Call, Reply, signal};
+use super::caller::Whereabouts;
+use super::failure::Failure;
+use super::path::{UserName, path_of_seat, path_of_session, path_of_user};
+use super::{create, power, session, user};
+use crate::sys::{idle, pidfd};
+
+/// Answers one call.
+pub(super) async fn answer(call: &Call, method: &str) -> Reply {
+    match method {
+        "GetSession" => {
+            let (name,): (String,) = call.arguments()?;
+            let session = call.session(&name).await?;
+            call.reply(&(path_of_session(&session.id),))
+        }
+        "GetSessionByPID" => {
+            let (pid,) = call.arguments()?;
+            call.reply(&(path_of_session(&session_of_pid(call, pid).await?),))
+        }
+        "GetUser" => {
+            let (uid,) = call.arguments()?;
+            call.reply(&(path_of_user(call.user(uid).await?.uid),))
+        }
+        "GetUserByPID" => {
+            let (pid,) = call.arguments()?;
+            call.reply(&(path_of_user(user_of_pid(call, pid).await?),))
+        }
+        "GetSeat" => {
+            let (name,): (String,) = call.arguments()?;
+            call.reply(&(path_of_seat(&call.seat(&name).await?.id),))
+        }
+        "ListSessions" => call.reply(&(sessions(call).await?,)),
+        "ListSessionsEx" => call.reply(&(sessions_ex(call).await?,)),
+        "ListUsers" => {
+            let users = call.query(Model::users).await?.into_iter();
+            let users: Vec<_> =
+                users.map(|user| (user.uid.get(), user.name.to_string(), path_of_user(user.uid))).collect();
+            call.reply(&(users,))
+        }
+        "ListSeats" => {
+            let seats = call.query(Model::seats).await?.into_iter();
+            let seats: Vec<_> = seats.map(|seat| (seat.id.to_string(), path_of_seat(&seat.id))).collect();
+            call.reply(&(seats,))
+        }
+        "CreateSession" => create::by_pid(call).await,
+        "CreateSessionWithPIDFD" => create::by_pidfd(call).await,
+        "ReleaseSession" => release(call).await,
+        "ActivateSession" => {
+            let (name,): (String,) = call.arguments()?;
+            session::activate(call, call.session(&name).await?).await
+        }
+        "ActivateSessionOnSeat" => {
+            let (name, seat): (String, String) = call.arguments()?;
+            let session = call.session(&name).await?;
+            let seat = call.seat(&seat).await?;
+            session::activate_on(call, session, &seat.id).await
+        }
+        "LockSession" | "UnlockSession" => {
+            let (name,): (String,) = call.arguments()?;
+            session::lock(call, call.session(&name).await?, method == "LockSession").await
+        }
+        "LockSessions" | "UnlockSessions" => {
+            let lock = method == "LockSessions";
+            let authority = call.authorize(Action::LockAll, Uid::ROOT, false).await?;
+            call.request(move |request| Event::Lock { request, authority, session: None, lock }).await?;
+            call.done()
+        }
+        "KillSession" => {
+            let (name, whom, number): (String, String, i32) = call.arguments()?;
+            session::kill(call, call.session(&name).await?, &whom, number).await
+        }
+        "KillUser" => {
+            let (uid, number) = call.arguments()?;
+            let user = call.user(uid).await?;
+            user::kill(call, user.uid, signal(number)?).await
+        }
+        "TerminateSession" => {
+            let (name,): (String,) = call.arguments()?;
+            session::terminate(call, call.session(&name).await?).await
+        }
+        "TerminateUser" => {
+            let (uid,) = call.arguments()?;
+            user::terminate(call, call.user(uid).await?.uid).await
+        }
+        "TerminateSeat" => {
+            let (name,): (String,) = call.arguments()?;
+            super::seat::terminate(call, call.seat(&name).await?.id).await
+        }
+        "SetUserLinger" => set_linger(call).await,
+        _ => power::answer(call, method).await,
+    }
+}
+
+type Row = (String, u32, String, String, OwnedObjectPath);
+
+async fn sessions(call: &Call) -> Result<Vec<Row>, Failure> {
+    let row = |session: SessionView| {
+        let path = path_of_session(&session.id);
+        let seat = session.seat.map(String::from).unwrap_or_default();
+        (session.id.into(), session.uid.get(), session.user.to_string(), seat, path)
+    };
+    Ok(call.query(Model::sessions).await?.into_iter().map(row).collect())
+}
+
+type LongRow = (String, u32, String, String, u32, String, String, bool, u64, OwnedObjectPath);
+
+async fn sessions_ex(call: &Call) -> Result<Vec<LongRow>, Failure> {
+    let row = |mut session: SessionView| {
+        idle::fill_in(&mut session);
+        let path = path_of_session(&session.id);
+        let seat = session.seat.map(String::from).unwrap_or_default();
+        (
+            session.id.into(),
+            session.uid.get(),
+            session.user.to_string(),
+            seat,
+            session.leader,
+            session.class.to_string(),
+            session.tty,
+            session.idle_hint,
+            session.idle_since_monotonic,
+            path,
+        )
+    };
+    Ok(call.query(Model::sessions).await?.into_iter().map(row).collect())
+}
+
+/// First the session that the process leads, then the one in whose scope it is. 0 is the caller.
+async fn session_of_pid(call: &Call, pid: u32) -> Result<SessionId, Failure> {
+    let pid = if pid == 0 { call.caller.pid } else { pid };
+    let (led, place) = (pidfd::leader_of(pid).ok(), Whereabouts::of(pid, &call.link.service));
+    let look = move |model: &Model| {
+        led.and_then(|process| model.session_led_by(process)).or_else(|| place.session(model))
+    };
+    call.query(look).await?.ok_or_else(|| Failure::no_session_for(pid))
+}
+
+/// The user in whose slice a process is. 0 is the caller.
+async fn user_of_pid(call: &Call, pid: u32) -> Result<Uid, Failure> {
+    let pid = if pid == 0 { call.caller.pid } else { pid };
+    let owner = Whereabouts::of(pid, &call.link.service).owner;
+    let look = move |model: &Model| owner.filter(|uid| model.account(*uid).is_some());
+    call.query(look).await?.ok_or_else(|| Failure::no_user_for(pid))
+}
+
+/// A logout, told from within the session (contract/dbus.md section 5).
+async fn release(call: &Call) -> Reply {
+    let (name,): (String,) = call.arguments()?;
+    let session = call.session(&name).await?.id;
+    let place = call.whereabouts();
+    let own = call.query(move |model| place.session(model)).await?;
+    match own {
+        None => return Err(Failure::no_session_for(call.caller.pid)),
+        Some(own) if own != session => {
+            return Err(Failure::denied(
+                "Refused to release session, since it doesn't match the one of the client",
+            ));
+        }
+        Some(_) => {}
+    }
+    call.request(move |request| Event::ReleaseSession { request, session }).await?;
+    call.done()
+}
+
+async fn set_linger(call: &Call) -> Reply {
+    let (uid, linger, interactive): (u32, bool, bool) = call.arguments()?;
+    let own = || {
+        let missing = Failure::new("System.Error.ENXIO", "No such device or address");
+        call.whereabouts().owner.ok_or(missing)
+    };
+    let uid = match UserName::from_argument(uid) {
+        Some(UserName::Uid(uid)) => uid,
+        Some(UserName::Own) => own()?,
+        None => return Err(Refusal::NoSuchUser { uid }.into()),
+    };
+    // Before the look-up: nobody makes the broker ask the name service about others.
+    let authority = call.authorize(Action::SetLinger, uid, interactive).await?;
+    authority.check_linger(uid)?;
+    let account = call.link.service.lookups.account_for_linger(uid, linger, call.caller.uid).await?;
+    call.request(move |request| Event::SetLinger { request, authority, account, linger }).await?;
+    call.done()
+}
+
+/// Which of a session's processes a signal is for.
+pub(super) fn kill_whom(word: &str) -> Result<KillWhom, Failure> {
+    match word {
+        "" | "all" => Ok(KillWhom::All),
+        "leader" => Ok(KillWhom::Leader),
+        _ => Err(Failure::invalid(format!("Invalid 'who' parameter '{}'", super::call::printable(word)))),
+    }
+}

@@ -1,0 +1,69 @@
+//! What goes out on the bus, in one queue, so that a signal that was due before an answer is sent before it.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc};
+use usher_model::Change;
+use zbus::message::Message;
+
+/// How much may wait for a bus that does not take it. A bus that is this far behind has lost its broker.
+const CAPACITY: usize = 16 * 1024;
+
+/// What waits.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// To be told as signals.
+    Change(Change),
+    /// An answer, or another message.
+    Message(Message),
+}
+
+/// The end at which everything goes in.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    items: mpsc::Sender<Item>,
+    overflow: Arc<Notify>,
+}
+
+/// The end at which everything comes out.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    items: mpsc::Receiver<Item>,
+    overflow: Arc<Notify>,
+}
+
+/// A new queue.
+pub(crate) fn new() -> (Queue, Outgoing) {
+    let (sender, receiver) = mpsc::channel(CAPACITY);
+    let overflow = Arc::new(Notify::new());
+    (Queue { items: sender, overflow: overflow.clone() }, Outgoing { items: receiver, overflow })
+}
+
+impl Queue {
+    /// Adds something, never waiting; says whether there was room. If not, something is lost: [`Outgoing::overflow`] tells the
+    /// other end.
+    pub(crate) fn push(&self, item: Item) -> bool {
+        match self.items.try_send(item) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.overflow.notify_one();
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        }
+    }
+}
+
+impl Outgoing {
+    /// The next items, a few at a time; none when every [`Queue`] is gone.
+    pub(crate) async fn next(&mut self) -> Vec<Item> {
+        let mut items = Vec::new();
+        self.items.recv_many(&mut items, 64).await;
+        items
+    }
+
+    /// What says that something was lost.
+    pub(crate) fn overflow(&self) -> Arc<Notify> {
+        self.overflow.clone()
+    }
+}

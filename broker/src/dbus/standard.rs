@@ -1,0 +1,130 @@
+//! The interfaces that every object has: Peer, Introspectable and Properties (D-Bus specification, "Standard Interfaces").
+
+use std::fs;
+
+use zbus::{OwnedVariant, Variant};
+
+use super::call::{Call, Reply, printable};
+use super::dispatch::Target;
+use super::failure::Failure;
+use super::interfaces::{self, Interface, Property};
+use super::path::{Children, Object, SeatName, SessionName, UserName, escape};
+use super::values::{Ordered, Values};
+use super::{introspect, log_control, systemd1};
+
+/// Whether an interface is one of these.
+pub(super) fn has(interface: &Interface) -> bool {
+    [&interfaces::PEER, &interfaces::INTROSPECTABLE, &interfaces::PROPERTIES].contains(&interface)
+}
+
+/// Answers one call of a standard interface.
+pub(super) async fn answer(call: &Call, target: &Target, method: &str) -> Reply {
+    match method {
+        "Ping" => call.done(),
+        "GetMachineId" => call.reply(&(machine_id()?,)),
+        "Introspect" => {
+            let children = children(call, &target.object).await?;
+            call.reply(&(introspect::document(&target.object, children.iter().map(String::as_str)),))
+        }
+        "Get" => {
+            let (interface, name): (String, String) = call.arguments()?;
+            let (_, property) = find(&target.object, &interface, &name)?;
+            call.reply(&(Variant::from(Values::of(call, target).await?.get(property)?),))
+        }
+        "GetAll" => {
+            let (interface,): (String,) = call.arguments()?;
+            let properties = shown(&target.object, &interface)?;
+            let values = Values::of(call, target).await?;
+            let values = properties.map(|property| Ok((property.name, values.get(property)?)));
+            call.reply(&(values.collect::<Result<Ordered, Failure>>()?,))
+        }
+        _ => set(call, target).await,
+    }
+}
+
+fn machine_id() -> Result<String, Failure> {
+    let read = fs::read_to_string("/etc/machine-id").map(|text| text.trim_end().to_owned());
+    read.map_err(|error| Failure::standard("FileNotFound", format!("cannot read /etc/machine-id: {error}")))
+}
+
+/// The names of a node's children. The words that stand for something else for every caller are shown to whom they stand for
+/// something.
+async fn children(call: &Call, object: &Object) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    match object {
+        Object::Intermediate(Children::Sessions) => {
+            let ids =
+                call.query(|model| model.sessions().into_iter().map(|s| s.id).collect::<Vec<_>>()).await?;
+            names.extend(ids.iter().map(|id| escape(id.as_str())));
+            for (word, name) in [("self", SessionName::Own), ("auto", SessionName::Auto)] {
+                if call.find_session(&name).await?.is_some() {
+                    names.push(word.to_owned());
+                }
+            }
+        }
+        Object::Intermediate(Children::Users) => {
+            let uids =
+                call.query(|model| model.users().into_iter().map(|u| u.uid).collect::<Vec<_>>()).await?;
+            names.extend(uids.iter().map(|uid| format!("_{uid}")));
+            if call.find_user(UserName::Own).await?.is_some() {
+                names.push("self".to_owned());
+            }
+        }
+        Object::Intermediate(Children::Seats) => {
+            let ids = call.query(|model| model.seats().into_iter().map(|s| s.id).collect::<Vec<_>>()).await?;
+            names.extend(ids.iter().map(|id| escape(id.as_str())));
+            for (word, name) in [("self", SeatName::Own), ("auto", SeatName::Auto)] {
+                if call.find_seat(&name).await?.is_some() {
+                    names.push(word.to_owned());
+                }
+            }
+        }
+        other => names.extend(
+            introspect::fixed_children(other, systemd1::is_served()).iter().map(|&name| name.to_owned()),
+        ),
+    }
+    Ok(names)
+}
+
+fn find(
+    object: &Object,
+    interface: &str,
+    name: &str,
+) -> Result<(&'static Interface, &'static Property), Failure> {
+    let unknown = || format!("Unknown interface {} or property {}.", printable(interface), printable(name));
+    let found = interfaces::find_interface(object, interface)
+        .ok_or_else(|| Failure::standard("UnknownInterface", unknown()))?;
+    let property = found.property(name).ok_or_else(|| Failure::standard("UnknownProperty", unknown()))?;
+    Ok((found, property))
+}
+
+/// The properties that GetAll gives: those of one interface, or of all, if none is named.
+fn shown(object: &Object, interface: &str) -> Result<impl Iterator<Item = &'static Property>, Failure> {
+    let known = interfaces::find_interface(object, interface).is_some();
+    if !known && !interface.is_empty() {
+        let message = format!("Unknown interface '{}'.", printable(interface));
+        return Err(Failure::standard("UnknownInterface", message));
+    }
+    let interface = interface.to_owned();
+    let wanted =
+        interfaces::of(object).iter().filter(move |one| interface.is_empty() || one.name == interface);
+    Ok(wanted.flat_map(|interface| interface.shown()))
+}
+
+/// Root only: the bus's policy says so, and so does this.
+async fn set(call: &Call, target: &Target) -> Reply {
+    let (interface, name, value): (String, String, OwnedVariant) = call.arguments()?;
+    let (_, property) = find(&target.object, &interface, &name)?;
+    if !property.writable {
+        let message = format!("Property '{}' is not writable.", property.name);
+        return Err(Failure::standard("PropertyReadOnly", message));
+    }
+    if !call.caller.uid.is_root() {
+        return Err(Failure::denied(format!("Only root may set {}", property.name)));
+    }
+    match target.object {
+        Object::LogControl => log_control::set(property.name, value)?,
+        _ => return Err(Failure::not_supported("usherd writes no wall messages yet")),
+    }
+    call.done()
+}
