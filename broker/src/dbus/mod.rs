@@ -23,6 +23,7 @@ mod path;
 mod polkit;
 mod power;
 mod properties;
+
 mod queue;
 mod seat;
 mod session;

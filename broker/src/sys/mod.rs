@@ -14,6 +14,7 @@ pub mod linger;
 pub mod memory;
 pub mod mount;
 pub mod pidfd;
+pub mod power;
 mod proc;
 mod raw;
 mod readiness;
