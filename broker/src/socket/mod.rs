@@ -1,5 +1,5 @@
-//! The varlink server at `/run/usher/broker`: who listens, who may connect, what each call means. No logic: calls
-//! become events and questions for the model.
+//! The varlink server at `/run/usher/broker` and `/run/systemd/io.systemd.Login`: who listens, who may connect, what each
+//! call means. No logic: calls become events and questions for the model. Every socket has every interface.
 
 mod calls;
 mod closing;
@@ -8,6 +8,7 @@ mod guests;
 mod headroom;
 mod listener;
 mod peer;
+mod systemd_login;
 mod token;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use usher_protocol::wire::encode_error;
 use crate::inbox::Broker;
 use crate::lookups::Lookups;
 use crate::memory::Memory;
+use crate::opening::Opener;
 use crate::sys::cgroup::CgroupRoot;
 pub(crate) use guests::Guests;
 use guests::Place;
@@ -39,6 +41,14 @@ pub(crate) struct Service {
     pub(crate) memory: Memory,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
+}
+
+impl Service {
+    /// What opens sessions for callers that know logind's way.
+    pub(crate) fn opener(&self) -> Opener {
+        let Self { broker, lookups, cgroups, .. } = self;
+        Opener { broker: broker.clone(), lookups: lookups.clone(), cgroups: cgroups.clone() }
+    }
 }
 
 /// So many connections are taken before everybody else has a turn, so that whoever floods a socket keeps neither the loop from
