@@ -165,11 +165,11 @@ pub fn encode_reply<T: Serialize>(parameters: &T, continues: bool) -> Result<Vec
     terminated(serde_json::to_vec(&Outgoing { parameters, continues })?)
 }
 
-/// An error as a frame, NUL included.
+/// An error as a frame, NUL included: a [`Refusal`], or another interface's error, `{"error": …, "parameters": …}`.
 ///
 /// # Errors
 /// None in practice: errors are plain data.
-pub fn encode_error(error: &Refusal) -> Result<Vec<u8>, serde_json::Error> {
+pub fn encode_error<E: Serialize>(error: &E) -> Result<Vec<u8>, serde_json::Error> {
     terminated(serde_json::to_vec(error)?)
 }
 

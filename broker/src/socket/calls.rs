@@ -14,7 +14,7 @@ use usher_protocol::messages::{
 
 use super::connection::Replies;
 use super::peer::Peer;
-use super::{Service, closing};
+use super::{Service, closing, systemd_login};
 use crate::inbox::{Broker, shutting_down};
 use crate::opening::{Leader, Whereabouts};
 use crate::sys::{cgroup, idle, mount};
@@ -90,6 +90,7 @@ pub(crate) async fn answer(
         Call::GetInfo => replies.reply(&info(), false).await,
         Call::GetInterfaceDescription(arg) => {
             let description = interface::describe(&arg.interface)
+                .or_else(|| systemd_login::describe(&arg.interface))
                 .map(|text| InterfaceDescription { description: text.to_owned() })
                 .ok_or(Refusal::InterfaceNotFound { interface: arg.interface });
             finish(replies, description).await
@@ -262,6 +263,8 @@ fn info() -> ServiceInfo {
         product: "usherd".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         url: env!("CARGO_PKG_REPOSITORY").to_owned(),
-        interfaces: vec![INTERFACE.to_owned(), SERVICE_INTERFACE.to_owned()],
+        interfaces: [INTERFACE, systemd_login::INTERFACE, systemd_login::COMMON_INTERFACE, SERVICE_INTERFACE]
+            .map(str::to_owned)
+            .to_vec(),
     }
 }

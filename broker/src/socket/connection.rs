@@ -18,7 +18,7 @@ use usher_protocol::wire::{Decoder, MAX_REQUEST, Request, WireError, encode_erro
 
 use super::guests::{Lookup, Place, Turn};
 use super::peer::Peer;
-use super::{Service, calls};
+use super::{Service, calls, systemd_login};
 use crate::crash;
 
 /// How long a peer may take to make room for a reply.
@@ -66,6 +66,11 @@ pub(crate) async fn serve(stream: UnixStream, peer: Peer, place: Place, service:
             Err(error) => return connection.refuse(&malformed(&error)).await,
         };
         let passed = connection.passed.take();
+        if let Some(method) = systemd_login::method_of(&request) {
+            let mut replies = Replies { connection: &mut connection, request: &request, place: &place, turn };
+            systemd_login::answer(method, &request, &peer, passed, &service, &mut replies).await?;
+            continue;
+        }
         match Call::parse(&request.method, request.parameters.as_deref()) {
             Ok(call) => {
                 let mut replies =
@@ -149,6 +154,11 @@ impl Replies<'_> {
 
     /// Sends a refusal.
     pub(crate) async fn refuse(&mut self, refusal: &Refusal) -> io::Result<()> {
+        self.refuse_by(refusal).await
+    }
+
+    /// Sends an error of any interface.
+    pub(crate) async fn refuse_by<E: Serialize>(&mut self, refusal: &E) -> io::Result<()> {
         if self.request.oneway {
             return Ok(());
         }

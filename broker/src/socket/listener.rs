@@ -12,10 +12,13 @@ use rustix::net::{
 use tokio::net::UnixListener;
 use usher_protocol::{ROOT_SOCKET_PATH, SOCKET_PATH};
 
+use super::systemd_login;
 use crate::crash;
 
 /// The broker's own directory.
 pub(crate) const DIRECTORY: &str = "/run/usher";
+/// Where systemd's programs have theirs.
+const SYSTEMD_DIRECTORY: &str = "/run/systemd";
 /// Held by the one usherd that runs.
 const LOCK: &str = "/run/usher/lock";
 /// How many logins may knock before the broker opens: as many as the kernel permits (net.core.somaxconn).
@@ -28,11 +31,7 @@ pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 impl Lock {
     /// Takes the lock; fails if another usherd has it.
     pub(crate) fn take() -> Result<Self> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(DIRECTORY)
-            .with_context(|| format!("cannot create {DIRECTORY}"))?;
+        make_directory(DIRECTORY)?;
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -53,10 +52,20 @@ impl Lock {
 }
 
 /// Listens at the broker's two paths, root's and everybody's: the kernel serves whoever knocks in order, and at a socket that
-/// anybody may flood, root would stand behind them.
-pub(crate) fn bind(lock: &Lock) -> Result<[UnixListener; 2]> {
+/// anybody may flood, root would stand behind them. And where pam_systemd knocks, which everybody may, too.
+pub(crate) fn bind(lock: &Lock) -> Result<[UnixListener; 3]> {
+    make_directory(SYSTEMD_DIRECTORY)?;
     // Everyone may talk; who is who, the kernel says of each connection, of root's, too.
-    Ok([listen_at(lock, ROOT_SOCKET_PATH, 0o600)?, listen_at(lock, SOCKET_PATH, 0o666)?])
+    Ok([
+        listen_at(lock, ROOT_SOCKET_PATH, 0o600)?,
+        listen_at(lock, SOCKET_PATH, 0o666)?,
+        listen_at(lock, systemd_login::SOCKET_PATH, 0o666)?,
+    ])
+}
+
+fn make_directory(path: &str) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
+    made.with_context(|| format!("cannot create {path}"))
 }
 
 /// The socket appears there complete, in place of one that a dead broker left behind.

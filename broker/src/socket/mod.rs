@@ -1,5 +1,5 @@
-//! The varlink server at `/run/usher/broker`: who listens, who may connect, what each call means. No logic: calls
-//! become events and questions for the model.
+//! The varlink server at `/run/usher/broker` and `/run/systemd/io.systemd.Login`: who listens, who may connect, what each
+//! call means. No logic: calls become events and questions for the model. Every socket has every interface.
 
 mod calls;
 mod closing;
@@ -8,6 +8,7 @@ mod guests;
 mod headroom;
 mod listener;
 mod peer;
+mod systemd_login;
 mod token;
 
 use std::sync::Arc;
@@ -43,10 +44,10 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// What opens sessions for callers that name a leader.
+    /// What opens sessions for callers that know logind's way.
     pub(crate) fn opener(&self) -> Opener {
-        let Self { broker, lookups, cgroups, .. } = self.clone();
-        Opener { broker, lookups, cgroups }
+        let Self { broker, lookups, cgroups, .. } = self;
+        Opener { broker: broker.clone(), lookups: lookups.clone(), cgroups: cgroups.clone() }
     }
 }
 

@@ -48,15 +48,26 @@ pub fn alive(leader: LeaderPid) -> Result<Option<OwnedFd>> {
 
 /// A process that has no number in this pid namespace, by its pidfd: as long as it is held, and only in this boot.
 pub fn hidden(fd: impl AsFd) -> LeaderPid {
-    /// Before Linux 6.9 all pidfds have one inode.
     static NEXT: AtomicU64 = AtomicU64::new(1);
+    LeaderPid { pid: 0, start: inode_of(fd).unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed)) }
+}
+
+/// The number of a pidfd's inode, which no other process has in this boot. `None` before Linux 6.9, where all pidfds have
+/// one inode.
+pub fn inode_of(fd: impl AsFd) -> Option<u64> {
     /// `PID_FS_MAGIC`, linux/magic.h.
     const PIDFS_MAGIC: u32 = 0x5049_4446;
     let fd = fd.as_fd();
     // The type's width differs between architectures.
     let is_pidfs = rustix::fs::fstatfs(fd).is_ok_and(|fs| fs.f_type as u32 == PIDFS_MAGIC);
-    let inode = rustix::fs::fstat(fd).ok().filter(|_| is_pidfs).map(|status| status.st_ino);
-    LeaderPid { pid: 0, start: inode.unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed)) }
+    rustix::fs::fstat(fd).ok().filter(|_| is_pidfs).map(|status| status.st_ino)
+}
+
+/// Whether a process calls all others by the same numbers as usherd does.
+pub fn shares_pid_namespace(pid: u32) -> bool {
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let own = namespace("self");
+    own.is_some() && own == namespace(&pid.to_string())
 }
 
 /// Sends a signal by number, 1 to 64.
