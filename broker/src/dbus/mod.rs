@@ -1,7 +1,7 @@
 //! org.freedesktop.login1 on the system bus: a facade over the model, in logind's shape (contract/dbus.md). Objects are
 //! virtual: a path is looked up in the model at each call, so that a login has nothing to register.
 //!
-//! * `interfaces` is the table of all members, `introspect` shows it, `path` names objects.
+//! * `interfaces` is the table of all members, `introspect` shows it, `path` names objects, `polkit` is asked who may.
 
 // Until a connection to the bus uses all of it.
 #![allow(dead_code)]
@@ -9,3 +9,4 @@
 pub(crate) mod interfaces;
 pub(crate) mod introspect;
 pub(crate) mod path;
+pub(crate) mod polkit;
