@@ -181,6 +181,22 @@ fn a_service_of_whom_sits_there_may_as_much() {
     shell.close();
 }
 
+/// Desktops ask anew what is permitted when polkit says so; it watches usher's directories for that.
+#[test]
+fn polkit_hears_of_logins() {
+    let machine = machine();
+    let _bus = machine.start_dbus();
+    let _usherd = machine.start_usherd();
+    let _polkitd = machine.start_polkitd();
+    let rule = "type='signal',interface='org.freedesktop.PolicyKit1.Authority',member='Changed'";
+    let monitor = machine.spawn(&["dbus-monitor", "--system", rule]);
+    let changes = || monitor.log().matches("member=Changed").count();
+    // Its own name, which it is given when it listens.
+    machine.wait_for("dbus-monitor to listen", || monitor.log().contains("member=NameLost"));
+    let (_alices, _) = sit_down(&machine, "alice");
+    machine.wait_for("word of the login", || changes() > 0);
+}
+
 /// polkitd comes with the bus, before anything else, and is not told when usherd begins anew.
 #[test]
 fn polkit_needs_no_order() {
