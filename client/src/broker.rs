@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use usher_protocol::blocking::{CallError, Connection};
+use usher_protocol::ids::{SeatId, SessionId};
 use usher_protocol::messages::{
-    Call, ManagerReply, ManagerView, Refusal, SessionReply, SessionSelector, SessionView, UserReply,
-    UserSelector, UserView,
+    Call, ManagerReply, ManagerView, Refusal, SeatReply, SeatSelector, SeatView, SessionReply,
+    SessionSelector, SessionView, UserReply, UserSelector, UserView,
 };
 
 /// How long any one call may take, as with sd-bus.
@@ -68,6 +69,19 @@ impl Broker {
         self.call(&call).map(|SessionReply { session }| session)
     }
 
+    /// The seat that a word stands for: an id, `self` or `auto`; empty is `self`.
+    ///
+    /// # Errors
+    /// As [`Self::call`]. A word that cannot be an id is answered as an unknown one is.
+    pub fn seat(&mut self, word: &str) -> anyhow::Result<SeatView> {
+        let word = if word.is_empty() { "self" } else { word };
+        if !matches!(word, "self" | "auto") {
+            known_seat_form(word)?;
+        }
+        let call = Call::GetSeat(SeatSelector { seat: Some(word.to_owned()) });
+        self.call(&call).map(|SeatReply { seat }| seat)
+    }
+
     /// A user; nobody named is the caller.
     ///
     /// # Errors
@@ -89,8 +103,16 @@ impl Broker {
 ///
 /// # Errors
 /// With the text for an unknown session: to the user there is no difference.
-pub fn known_form(word: &str) -> Result<usher_protocol::ids::SessionId, Refusal> {
+pub fn known_form(word: &str) -> Result<SessionId, Refusal> {
     word.parse().map_err(|_| Refusal::NoSuchSession { session: word.to_owned() })
+}
+
+/// Whether a word has the form of a seat's id (`self` and `auto` do not have it).
+///
+/// # Errors
+/// With the text for an unknown seat.
+pub fn known_seat_form(word: &str) -> Result<SeatId, Refusal> {
+    word.parse().map_err(|_| Refusal::NoSuchSeat { seat: word.to_owned() })
 }
 
 fn connect_failed(error: CallError, socket: PathBuf) -> anyhow::Error {
@@ -130,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_cannot_be_an_id_is_an_unknown_session() {
+    fn a_word_that_cannot_be_an_id_is_an_unknown_one() {
         let directory = tempfile::tempdir().expect("a directory");
         let socket = directory.path().join("broker");
         let _silent = UnixListener::bind(&socket).expect("a socket");
@@ -138,6 +160,8 @@ mod tests {
         for word in ["../x", "a b", "\u{1b}[2J"] {
             let error = broker.session(word).expect_err(word).to_string();
             assert_eq!(error, format!("No session '{word}' known"));
+            let error = broker.seat(word).expect_err(word).to_string();
+            assert_eq!(error, format!("No seat '{word}' known"));
         }
     }
 }

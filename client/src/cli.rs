@@ -5,16 +5,19 @@
 //! twice: once for the options, wherever they stand, and once for the verb and its arguments. [`command`] puts the
 //! two together again for help, manual and completions.
 
+mod verb;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand as _, ValueEnum};
 use usher_protocol::SOCKET_PATH;
 use usher_protocol::session::KillWhom;
 
+pub use self::verb::Verb;
 use crate::signal;
 
 /// What a command line asks for.
@@ -36,7 +39,7 @@ pub enum Request {
 #[command(
     name = "usherctl",
     version,
-    about = "Show and control login sessions and users",
+    about = "Show and control login sessions, users and seats",
     disable_help_flag = true,
     disable_version_flag = true,
     disable_help_subcommand = true,
@@ -51,12 +54,12 @@ struct CommandLine {
 
 const NOTES: &str = "\
 Without a command: list-sessions. IDs may be 'self' (the caller's session) or 'auto' (that, or else the caller's
-display session); USERs are names or numbers. Exit code: 0, or 1 after any failure.
+display session), SEATs 'self' or 'auto' (that session's seat); USERs are names or numbers. Exit code: 0, or 1 after
+any failure.
 
-Differences from systemd's loginctl: no pager, no journal lines, no remote or container operation; no seat,
-lock and activation commands yet. Additions: --json also works with session-status, user-status, show-session and
-show-user, as one object of all properties for each; show-user -p also knows Manager, ManagerPID, Notice and
-ControlGroup, show-session -p also ControlGroup.";
+Differences from systemd's loginctl: no pager, no journal lines, no remote or container operation; no attach and
+flush-devices. Additions: --json also works with the status and show commands, as one object of all properties for
+each; show-user -p also knows Manager, ManagerPID, Notice and ControlGroup, show-session -p also ControlGroup.";
 
 /// The first reading: every option, and the words between them.
 #[derive(Debug, Parser)]
@@ -194,91 +197,8 @@ impl Options {
     }
 }
 
-/// What to do.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Verb {
-    /// List sessions
-    ListSessions,
-    /// Show session status
-    SessionStatus {
-        /// Sessions; without one, the caller's
-        #[arg(value_name = "ID")]
-        sessions: Vec<String>,
-    },
-    /// Show properties of sessions, or of usherd
-    ShowSession {
-        /// Sessions; without one, usherd itself
-        #[arg(value_name = "ID")]
-        sessions: Vec<String>,
-    },
-    /// Terminate one or more sessions
-    TerminateSession {
-        /// Sessions
-        #[arg(value_name = "ID", required = true)]
-        sessions: Vec<String>,
-    },
-    /// Send a signal to processes of a session
-    KillSession {
-        /// Sessions
-        #[arg(value_name = "ID", required = true)]
-        sessions: Vec<String>,
-    },
-    /// List users
-    ListUsers,
-    /// Show user status
-    UserStatus {
-        /// Users; without one, the caller
-        #[arg(value_name = "USER")]
-        users: Vec<String>,
-    },
-    /// Show properties of users
-    ShowUser {
-        /// Users; without one, the caller
-        #[arg(value_name = "USER")]
-        users: Vec<String>,
-    },
-    /// Keep one or more users' managers running without a login
-    EnableLinger {
-        /// Users; without one, the caller
-        #[arg(value_name = "USER")]
-        users: Vec<String>,
-    },
-    /// Run one or more users' managers only while they are logged in
-    DisableLinger {
-        /// Users; without one, the caller
-        #[arg(value_name = "USER")]
-        users: Vec<String>,
-    },
-    /// Terminate all sessions of one or more users
-    TerminateUser {
-        /// Users
-        #[arg(value_name = "USER", required = true)]
-        users: Vec<String>,
-    },
-    /// Send a signal to processes of a user
-    KillUser {
-        /// Users
-        #[arg(value_name = "USER", required = true)]
-        users: Vec<String>,
-    },
-    /// Show this help
-    Help,
-}
-
-/// loginctl's verbs that wait for later work.
-const NOT_YET: &[&str] = &[
-    "activate",
-    "attach",
-    "flush-devices",
-    "list-seats",
-    "lock-session",
-    "lock-sessions",
-    "seat-status",
-    "show-seat",
-    "terminate-seat",
-    "unlock-session",
-    "unlock-sessions",
-];
+/// loginctl's verbs that give devices to seats, and take them away.
+const DEVICES: [&str; 2] = ["attach", "flush-devices"];
 
 /// The clap command, for manuals and completions.
 pub fn command() -> clap::Command {
@@ -330,8 +250,10 @@ fn version(program: &str) -> String {
 fn read_verb(words: Vec<String>) -> anyhow::Result<Verb> {
     let mut words = words.into_iter();
     let Some(name) = words.next() else { return Ok(Verb::ListSessions) };
-    if NOT_YET.contains(&name.as_str()) {
-        bail!("The command '{name}' is not supported by this version of usher.");
+    if DEVICES.contains(&name.as_str()) {
+        bail!(
+            "The command '{name}' is not supported: usherd has one seat, seat0, and all devices belong to it."
+        );
     }
     if !Verb::has_subcommand(&name) {
         return Err(unknown_verb(&name));

@@ -4,7 +4,7 @@
 //! * [`cli`]: the arguments, and the clap command for manuals and completions.
 //! * [`verbs`]: one function a verb: asks the broker, chooses what to show.
 //! * [`render`]: data into text: tables, properties, status blocks, trees, JSON. No I/O.
-//! * [`broker`], [`accounts`], [`cgroup`], [`clock`], [`terminal`]: the edges.
+//! * [`broker`], [`accounts`], [`cgroup`], [`devices`], [`clock`], [`terminal`]: the edges.
 //!
 //! A verb collects its output in a string; [`run`] alone writes to the standard streams, so one place decides what
 //! a closed pipe means and nothing from the broker, a process or the user reaches the terminal unescaped.
@@ -16,6 +16,7 @@ pub mod broker;
 pub mod cgroup;
 pub mod cli;
 pub mod clock;
+pub mod devices;
 pub mod render;
 pub mod signal;
 pub mod terminal;

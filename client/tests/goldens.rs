@@ -7,7 +7,7 @@ mod support;
 use clap::Parser as _;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use support::{session, user};
+use support::{seat, session, user};
 use usher_client::cli::Options;
 use usher_client::clock::Now;
 use usher_client::render::{json as layout, properties, rows, status};
@@ -87,6 +87,23 @@ fn list_users() {
     let json = r#"[{"uid":1002,"user":"u2","linger":false,"state":"active"},{"uid":10010,"user":"ten","linger":true,"state":"lingering"}]"#;
     assert_eq!(layout::to_text(&rows, false).expect("plain data"), format!("{json}\n"));
     assert_eq!(rows::user_table(&[]).to_text(true), "UID USER LINGER STATE\nNo users.\n");
+}
+
+#[test]
+fn list_seats() {
+    let rows = rows::seats(&[seat(json!({})), seat(json!({"id": "seat-b"})), seat(json!({"id": "seat10"}))]);
+    let text = "SEAT
+seat-b
+seat0
+seat10
+
+3 seats listed.
+";
+    assert_eq!(rows::seat_table(&rows).to_text(true), text);
+    assert_eq!(rows::seat_table(&rows).to_text(false), "seat-b\nseat0\nseat10\n");
+    let rows = rows::seats(&[seat(json!({}))]);
+    assert_eq!(layout::to_text(&rows, false).expect("plain data"), "[{\"seat\":\"seat0\"}]\n");
+    assert_eq!(rows::seat_table(&[]).to_text(true), "SEAT\nNo seats.\n");
 }
 
 #[test]
@@ -176,6 +193,15 @@ u2 (1002)
 }
 
 #[test]
+fn seat_status() {
+    let block = status::seat(&seat(json!({})));
+    assert_eq!(block.to_text(), "seat0\nSessions: c21 *c19\n Devices: n/a\n");
+    assert_eq!(block.indent(), "Sessions: ".len());
+    let empty = status::seat(&seat(json!({"sessions": [], "active": null})));
+    assert_eq!(empty.to_text(), "seat0\n Devices: n/a\n");
+}
+
+#[test]
 fn show_session() {
     let shown = "\
 Id=c4
@@ -233,6 +259,38 @@ Linger=no
     let idle = properties::user(&user(json!({"sessions": [], "display": null})));
     let without = shown.replace("Display=c4\n", "").replace("c6 c5 c4", "");
     assert_eq!(idle.to_text(&options(&[]), &TimeZone::UTC), without);
+}
+
+#[test]
+fn show_seat() {
+    let shown = "\
+Id=seat0
+ActiveSession=c19
+CanTTY=yes
+CanGraphical=no
+Sessions=c21 c19
+IdleHint=no
+IdleSinceHint=0
+IdleSinceHintMonotonic=0
+";
+    let object = properties::seat(&seat(json!({})));
+    assert_eq!(object.to_text(&options(&[]), &TimeZone::UTC), shown);
+    let empty = properties::seat(&seat(json!({"sessions": [], "active": null, "idle_hint": true})));
+    let without = shown.replace("ActiveSession=c19\n", "").replace("c21 c19", "");
+    let without = without.replace("IdleHint=no", "IdleHint=yes");
+    assert_eq!(empty.to_text(&options(&[]), &TimeZone::UTC), without);
+    let all = without.replace("Id=seat0\n", "Id=seat0\nActiveSession=\n");
+    assert_eq!(empty.to_text(&options(&["-a"]), &TimeZone::UTC), all);
+    for (args, text) in [
+        (&["-p", "Sessions,Id"][..], "Id=seat0\nSessions=c21 c19\n"),
+        (&["-P", "ActiveSession"], "c19\n"),
+        (&["--value", "-p", "Id", "-p", "CanTTY"], "seat0\nyes\n"),
+    ] {
+        assert_eq!(object.to_text(&options(args), &TimeZone::UTC), text, "{args:?}");
+    }
+    assert_eq!(empty.to_text(&options(&["-P", "Sessions"]), &TimeZone::UTC), "");
+    let json = r#"{"Id":"seat0","ActiveSession":"c19","CanTTY":true,"CanGraphical":false,"Sessions":["c21","c19"],"IdleHint":false,"IdleSinceHint":0,"IdleSinceHintMonotonic":0}"#;
+    assert_eq!(layout::to_text(&object, false).expect("plain data"), format!("{json}\n"));
 }
 
 #[test]

@@ -8,54 +8,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use support::{Answer, FakeBroker, run, session, user};
-use usher_protocol::ids::SessionId;
+use support::world::{broker, id};
+use support::{Answer, FakeBroker, run, session};
 use usher_protocol::messages::{
-    Call, KillSessionRequest, KillUserRequest, LingerRequest, Refusal, SessionSelector, UserSelector,
+    Call, KillSessionRequest, KillUserRequest, LingerRequest, Refusal, SessionSelector,
 };
 use usher_protocol::session::KillWhom;
-
-/// One user, u2, with the session c4.
-fn small_world(call: &Call) -> Answer {
-    match call {
-        Call::ListSessions => Answer::Reply(json!({"sessions": [session(json!({}))]})),
-        Call::ListUsers => Answer::Reply(json!({"users": [user(json!({}))]})),
-        Call::GetSession(SessionSelector { session: Some(id) })
-            if ["c4", "self", "auto"].contains(&&**id) =>
-        {
-            Answer::Reply(json!({"session": session(json!({}))}))
-        }
-        Call::GetSession(selector) => {
-            Answer::Refuse(Refusal::NoSuchSession { session: selector.session.clone().unwrap_or_default() })
-        }
-        Call::GetUser(UserSelector { uid }) if uid.is_none_or(|uid| uid.get() == 1002) => {
-            Answer::Reply(json!({"user": user(json!({}))}))
-        }
-        Call::GetUser(UserSelector { uid }) => {
-            Answer::Refuse(Refusal::NoSuchUser { uid: uid.map_or(0, |uid| uid.get()) })
-        }
-        Call::GetManager => Answer::Reply(json!({"manager": {
-            "kill_user_processes": false, "kill_only_users": [], "kill_exclude_users": ["root"],
-            "user_stop_delay_usec": 10_000_000, "remove_ipc": true, "runtime_directory_size": 4096,
-            "runtime_directory_inodes_max": 1, "sessions_max": 8192, "n_current_sessions": 1,
-        }})),
-        Call::TerminateSession(arg) if arg.session.as_str() != "c4" => {
-            Answer::Refuse(Refusal::NoSuchSession { session: arg.session.to_string() })
-        }
-        Call::KillSession(request) if request.session.as_str() == "c5" => {
-            Answer::Refuse(Refusal::NotSupported { message: "Session 'c5' has no associated scope".into() })
-        }
-        _ => Answer::Reply(json!({})),
-    }
-}
-
-fn broker() -> FakeBroker {
-    FakeBroker::start(small_world)
-}
-
-fn id(text: &str) -> SessionId {
-    text.parse().expect("an id")
-}
 
 #[test]
 fn without_a_verb_the_sessions_are_listed() {
@@ -220,7 +178,25 @@ fn refusals_have_loginctls_words() {
         (&["kill-session"], "Too few arguments."),
         (&["list-sessions", "c4"], "Too many arguments."),
         (&["kill-session", "c4", "-s", "FOO"], "Failed to parse signal string \"FOO\"."),
-        (&["lock-session", "c4"], "The command 'lock-session' is not supported by this version of usher."),
+        (&["activate", "nope"], "Failed to issue method call: No session 'nope' known"),
+        (&["activate", "../x"], "Failed to issue method call: No session '../x' known"),
+        (&["lock-session", "nope"], "Failed to issue method call: No session 'nope' known"),
+        (&["lock-sessions"], "Could not lock sessions: Only root may do that"),
+        (&["unlock-sessions"], "Could not lock sessions: Only root may do that"),
+        (&["show-seat", "x"], "Failed to get path for seat 'x': No seat 'x' known"),
+        (&["show-seat", "seat9"], "Failed to get path for seat 'seat9': No seat 'seat9' known"),
+        (&["seat-status", "../seat0"], "Failed to get path for seat '../seat0': No seat '../seat0' known"),
+        (&["terminate-seat", "seat9"], "Could not terminate seat: No seat 'seat9' known"),
+        (&["terminate-seat", "9"], "Could not terminate seat: No seat '9' known"),
+        (&["terminate-seat"], "Too few arguments."),
+        (
+            &["attach", "seat0", "/sys/class/drm/card0"],
+            "The command 'attach' is not supported: usherd has one seat, seat0, and all devices belong to it.",
+        ),
+        (
+            &["flush-devices"],
+            "The command 'flush-devices' is not supported: usherd has one seat, seat0, and all devices belong to it.",
+        ),
         (
             &["show-session", "\u{1b}[2J"],
             "Failed to get path for session '\\u{1b}[2J': No session '\\u{1b}[2J' known",

@@ -1,6 +1,8 @@
 //! Connecting to the bus, and owning names on it.
 
 use std::fs;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -36,7 +38,7 @@ const RECEIVE_QUEUE: usize = 256;
 pub(crate) async fn connect() -> zbus::Result<Connection> {
     let stream = UnixStream::connect(address::socket()).await?.into_std()?;
     let queue = RECEIVE_QUEUE.try_into().unwrap_or(std::num::NonZeroUsize::MIN);
-    Builder::unix_stream(stream).max_queued(queue).method_timeout(PATIENCE).build().await
+    Builder::unix_stream(stream).max_queued(queue).build().await
 }
 
 /// Calls a method of the bus itself.
@@ -45,7 +47,10 @@ pub(crate) async fn call<B: Serialize + DynamicType>(
     method: &str,
     arguments: &B,
 ) -> zbus::Result<Message> {
-    bus.call_method(Some(DBUS), "/org/freedesktop/DBus", Some(DBUS), method, arguments).await
+    let call = bus.call_method(Some(DBUS), "/org/freedesktop/DBus", Some(DBUS), method, arguments);
+    timeout(PATIENCE, call)
+        .await
+        .map_err(|_| zbus::Error::InputOutput(Arc::new(io::ErrorKind::TimedOut.into())))?
 }
 
 /// Refuses to run beside another broker that serves the bus. A bus that is not there, or does not answer soon, says nothing

@@ -11,11 +11,12 @@ use zbus::message::{Flags, Header, Message};
 use zbus::names::OwnedUniqueName;
 use zbus::wire::DynamicDeserialize;
 
-use super::caller::{Caller, Whereabouts};
+use super::caller::Caller;
 use super::failure::Failure;
 use super::link::Link;
 use super::path::{SeatName, SessionName, UserName};
-use super::polkit::{self, Decision};
+use super::polkit::Decision;
+use crate::belonging::Belonging;
 use crate::inbox::shutting_down;
 
 /// What a method gives.
@@ -94,29 +95,33 @@ impl Call {
             Verdict::Ask(asks) => asks,
         };
         let interactive = interactive || self.is_interactive();
-        match polkit::check(&self.link.bus, &self.sender, asks, interactive).await {
+        let who = (&*self.sender, self.caller.uid);
+        match self.link.polkit.check(&self.link.bus, who, asks, interactive).await {
             Decision::Granted => Ok(Authority::Polkit),
             Decision::Absent => Ok(Authority::Caller(self.caller.uid)),
-            Decision::Denied => {
-                Err(Failure::denied("Access denied as the requested operation requires authorization"))
-            }
+            Decision::Denied => Err(Failure::denied("Access denied")),
             Decision::InteractiveRequired => Err(Failure::standard(
                 "InteractiveAuthorizationRequired",
                 "Interactive authentication required.",
             )),
+            Decision::TooMany => {
+                let message = "Too much is waiting for polkit to decide; try again";
+                Err(Failure::standard("LimitsExceeded", message))
+            }
         }
     }
 
-    /// Where the caller's process is.
-    pub(crate) fn whereabouts(&self) -> Whereabouts {
-        Whereabouts::of(self.caller.pid, &self.link.service)
+    /// Whose a process is; 0 is the caller.
+    pub(crate) fn belonging_of(&self, pid: u32) -> Belonging {
+        let pid = if pid == 0 { self.caller.pid } else { pid };
+        Belonging::of(pid, self.link.service.cgroups.as_deref())
     }
 
     /// A session by its id or by who asks; nothing where that is none.
     pub(crate) async fn find_session(&self, name: &SessionName) -> Result<Option<SessionView>, Failure> {
         let (name, place) = match name {
-            SessionName::Id(_) => (name.clone(), Whereabouts::default()),
-            SessionName::Own | SessionName::Auto => (name.clone(), self.whereabouts()),
+            SessionName::Id(_) => (name.clone(), Belonging::default()),
+            SessionName::Own | SessionName::Auto => (name.clone(), self.belonging_of(0)),
         };
         let look = move |model: &Model| {
             let id = match name {
@@ -175,7 +180,7 @@ impl Call {
     pub(crate) async fn find_user(&self, name: UserName) -> Result<Option<UserView>, Failure> {
         let uid = match name {
             UserName::Uid(uid) => Some(uid),
-            UserName::Own => self.whereabouts().owner,
+            UserName::Own => self.belonging_of(0).owner,
         };
         self.query(move |model| uid.and_then(|uid| model.user(uid))).await
     }

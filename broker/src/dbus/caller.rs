@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
-use usher_model::Model;
-use usher_protocol::ids::{SessionId, Uid};
+use usher_protocol::ids::Uid;
 use zbus::Connection;
 use zbus::fdo::ConnectionCredentials;
 use zbus::names::OwnedUniqueName;
 
 use super::bus;
 use super::failure::Failure;
-use crate::socket::Service;
-use crate::sys::cgroup;
 
 /// How many connections' credentials are remembered. Who calls when there are as many is asked after anew.
 const REMEMBERED: usize = 1024;
@@ -58,32 +55,4 @@ async fn ask(bus: &Connection, name: &OwnedUniqueName) -> Result<Caller, Failure
     let credentials: ConnectionCredentials = body.deserialize().map_err(|_| unknown())?;
     let uid = credentials.unix_user_id().and_then(|uid| Uid::try_from(uid).ok()).ok_or_else(unknown)?;
     Ok(Caller { uid, pid: credentials.process_id().unwrap_or_default() })
-}
-
-/// Where a process is: by its cgroup, or by its ancestors, where there are no cgroups.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Whereabouts {
-    /// The session in whose scope it is, known or not.
-    inside: Option<SessionId>,
-    /// The user in whose slice it is.
-    pub(crate) owner: Option<Uid>,
-}
-
-impl Whereabouts {
-    pub(crate) fn of(pid: u32, service: &Service) -> Self {
-        let Some((path, root)) = cgroup::cgroup_of(pid).zip(service.cgroups.as_ref()) else {
-            return Self::default();
-        };
-        Self { inside: cgroup::session_of(&path, root.pid1()), owner: cgroup::owner_of(&path, root.pid1()) }
-    }
-
-    /// `self`: the session that it is in (contract/dbus.md section 1).
-    pub(crate) fn session(&self, model: &Model) -> Option<SessionId> {
-        self.inside.clone().filter(|id| model.knows_session(id))
-    }
-
-    /// `auto`: that one, or else the display session of the user in whose slice it is.
-    pub(crate) fn session_or_display(&self, model: &Model) -> Option<SessionId> {
-        self.session(model).or_else(|| self.owner.and_then(|uid| model.display_of(uid).cloned()))
-    }
 }

@@ -31,6 +31,8 @@ pub(super) struct Target {
 /// The things that objects stand for.
 pub(super) enum Found {
     Nothing,
+    Manager,
+    LogControl,
     Session(Box<usher_protocol::messages::SessionView>),
     User(Box<usher_protocol::messages::UserView>),
     Seat(usher_protocol::messages::SeatView),
@@ -45,7 +47,9 @@ impl Target {
             }
             Object::User(name) => call.find_user(*name).await?.map(|user| Found::User(Box::new(user))),
             Object::Seat(name) => call.find_seat(name).await?.map(Found::Seat),
-            Object::Intermediate(_) | Object::Manager | Object::LogControl => Some(Found::Nothing),
+            Object::Intermediate(_) => Some(Found::Nothing),
+            Object::Manager => Some(Found::Manager),
+            Object::LogControl => Some(Found::LogControl),
             Object::Systemd1 => systemd1::is_served().then_some(Found::Nothing),
         };
         Ok(found.map(|found| Self { object, found }))

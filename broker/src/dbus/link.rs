@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_core::Stream;
 use tracing::{debug, error, warn};
-use usher_model::{BusName, Change, Event, Model};
+use usher_model::{BusName, Change, Event, Model, Now};
 use zbus::message::{Flags, Message, Type};
 use zbus::names::OwnedUniqueName;
 use zbus::{Connection, MessageStream};
@@ -16,6 +16,7 @@ use super::bus::{self, LOGIN1, SYSTEMD1};
 use super::call::Call;
 use super::caller::Callers;
 use super::failure::Failure;
+use super::polkit::Polkit;
 use super::queue::{self, Item, Outgoing, Queue};
 use super::{dispatch, signals, systemd1};
 use crate::socket::Service;
@@ -29,6 +30,9 @@ const CALLS_OF_ONE_MAX: usize = 128;
 pub(crate) struct Link {
     pub(crate) bus: Connection,
     pub(crate) service: Service,
+    pub(crate) polkit: Arc<Polkit>,
+    /// When usherd was started.
+    pub(crate) start: Now,
     pub(crate) callers: Callers,
     queue: Queue,
     calls: Mutex<BTreeMap<OwnedUniqueName, usize>>,
@@ -37,12 +41,14 @@ pub(crate) struct Link {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(bus: Connection, service: &Service) {
+pub(crate) async fn serve(bus: Connection, service: &Service, polkit: Arc<Polkit>, start: Now) {
     let mut stream = MessageStream::from(&bus);
     let (queue, outgoing) = queue::new();
     let link = Arc::new(Link {
         bus: bus.clone(),
         service: service.clone(),
+        polkit,
+        start,
         callers: Callers::default(),
         queue: queue.clone(),
         calls: Mutex::default(),

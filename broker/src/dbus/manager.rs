@@ -7,7 +7,6 @@ use usher_protocol::session::KillWhom;
 use zbus::OwnedObjectPath;
 
 use super::call::{Call, Reply, signal};
-use super::caller::Whereabouts;
 use super::failure::Failure;
 use super::path::{UserName, path_of_seat, path_of_session, path_of_user};
 use super::{create, power, session, user};
@@ -136,7 +135,7 @@ async fn sessions_ex(call: &Call) -> Result<Vec<LongRow>, Failure> {
 /// First the session that the process leads, then the one in whose scope it is. 0 is the caller.
 async fn session_of_pid(call: &Call, pid: u32) -> Result<SessionId, Failure> {
     let pid = if pid == 0 { call.caller.pid } else { pid };
-    let (led, place) = (pidfd::leader_of(pid).ok(), Whereabouts::of(pid, &call.link.service));
+    let (led, place) = (pidfd::leader_of(pid).ok(), call.belonging_of(pid));
     let look = move |model: &Model| {
         led.and_then(|process| model.session_led_by(process)).or_else(|| place.session(model))
     };
@@ -146,7 +145,7 @@ async fn session_of_pid(call: &Call, pid: u32) -> Result<SessionId, Failure> {
 /// The user in whose slice a process is. 0 is the caller.
 async fn user_of_pid(call: &Call, pid: u32) -> Result<Uid, Failure> {
     let pid = if pid == 0 { call.caller.pid } else { pid };
-    let owner = Whereabouts::of(pid, &call.link.service).owner;
+    let owner = call.belonging_of(pid).owner;
     let look = move |model: &Model| owner.filter(|uid| model.account(*uid).is_some());
     call.query(look).await?.ok_or_else(|| Failure::no_user_for(pid))
 }
@@ -155,7 +154,7 @@ async fn user_of_pid(call: &Call, pid: u32) -> Result<Uid, Failure> {
 async fn release(call: &Call) -> Reply {
     let (name,): (String,) = call.arguments()?;
     let session = call.session(&name).await?.id;
-    let place = call.whereabouts();
+    let place = call.belonging_of(0);
     let own = call.query(move |model| place.session(model)).await?;
     match own {
         None => return Err(Failure::no_session_for(call.caller.pid)),
@@ -174,7 +173,7 @@ async fn set_linger(call: &Call) -> Reply {
     let (uid, linger, interactive): (u32, bool, bool) = call.arguments()?;
     let own = || {
         let missing = Failure::new("System.Error.ENXIO", "No such device or address");
-        call.whereabouts().owner.ok_or(missing)
+        call.belonging_of(0).owner.ok_or(missing)
     };
     let uid = match UserName::from_argument(uid) {
         Some(UserName::Uid(uid)) => uid,

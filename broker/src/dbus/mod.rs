@@ -33,13 +33,17 @@ mod systemd1;
 mod user;
 mod values;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
 use zbus::Connection;
 
+use polkit::Polkit;
+
 use crate::socket::Service;
 use crate::sys::appearance::Appearance;
+use crate::sys::clock;
 
 /// How often a bus whose socket is there but that does not answer is tried again, before it is waited for: one that is just
 /// being started.
@@ -47,6 +51,8 @@ const ATTEMPTS: [u64; 6] = [5, 20, 50, 100, 200, 400];
 
 /// Serves the bus for ever: whenever there is one.
 pub(crate) async fn serve(service: Service) {
+    let polkit = Arc::new(Polkit::default());
+    let start = clock::now();
     loop {
         let watch = match Appearance::of(&address::socket()) {
             Ok(watch) => watch,
@@ -56,7 +62,7 @@ pub(crate) async fn serve(service: Service) {
             }
         };
         if let Some(connection) = connect().await {
-            link::serve(connection, &service).await;
+            link::serve(connection, &service, polkit.clone(), start).await;
             info!("the system bus has gone; sessions go on, org.freedesktop.login1 is back as soon as it is");
         } else if watch.wait().await.is_err() {
             return;

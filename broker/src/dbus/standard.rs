@@ -2,15 +2,14 @@
 
 use std::fs;
 
-use zbus::{OwnedVariant, Variant};
+use zbus::OwnedVariant;
 
 use super::call::{Call, Reply, printable};
 use super::dispatch::Target;
 use super::failure::Failure;
 use super::interfaces::{self, Interface, Property};
 use super::path::{Children, Object, SeatName, SessionName, UserName, escape};
-use super::values::{Ordered, Values};
-use super::{introspect, log_control, systemd1};
+use super::{introspect, log_control, systemd1, values};
 
 /// Whether an interface is one of these.
 pub(super) fn has(interface: &Interface) -> bool {
@@ -29,14 +28,11 @@ pub(super) async fn answer(call: &Call, target: &Target, method: &str) -> Reply 
         "Get" => {
             let (interface, name): (String, String) = call.arguments()?;
             let (_, property) = find(&target.object, &interface, &name)?;
-            call.reply(&(Variant::from(Values::of(call, target).await?.get(property)?),))
+            call.reply(&(values::get(call, target, property).await?,))
         }
         "GetAll" => {
             let (interface,): (String,) = call.arguments()?;
-            let properties = shown(&target.object, &interface)?;
-            let values = Values::of(call, target).await?;
-            let values = properties.map(|property| Ok((property.name, values.get(property)?)));
-            call.reply(&(values.collect::<Result<Ordered, Failure>>()?,))
+            call.reply(&(values::get_all(call, target, named(&target.object, &interface)?).await?,))
         }
         _ => set(call, target).await,
     }
@@ -98,17 +94,14 @@ fn find(
     Ok((found, property))
 }
 
-/// The properties that GetAll gives: those of one interface, or of all, if none is named.
-fn shown(object: &Object, interface: &str) -> Result<impl Iterator<Item = &'static Property>, Failure> {
-    let known = interfaces::find_interface(object, interface).is_some();
-    if !known && !interface.is_empty() {
-        let message = format!("Unknown interface '{}'.", printable(interface));
+/// The interface that GetAll names, or all of an object's, if it names none.
+fn named(object: &Object, name: &str) -> Result<impl Iterator<Item = &'static Interface>, Failure> {
+    if !name.is_empty() && interfaces::find_interface(object, name).is_none() {
+        let message = format!("Unknown interface '{}'.", printable(name));
         return Err(Failure::standard("UnknownInterface", message));
     }
-    let interface = interface.to_owned();
-    let wanted =
-        interfaces::of(object).iter().filter(move |one| interface.is_empty() || one.name == interface);
-    Ok(wanted.flat_map(|interface| interface.shown()))
+    let name = name.to_owned();
+    Ok(interfaces::of(object).iter().copied().filter(move |one| name.is_empty() || one.name == name))
 }
 
 /// Root only: the bus's policy says so, and so does this.

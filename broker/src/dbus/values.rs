@@ -1,44 +1,95 @@
-//! The values of an object's properties, when somebody asks for them.
+//! Where the values of an object's properties come from, when somebody asks for them.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use zbus::{OwnedVariant, Signature, Type};
+use usher_model::{Idleness, Model, Now};
+use usher_protocol::ids::SessionId;
+use usher_protocol::messages::SessionView;
+use zbus::Variant;
 
 use super::call::Call;
-use super::dispatch::Target;
+use super::dispatch::{Found, Target};
 use super::failure::Failure;
-use super::interfaces::Property;
+use super::interfaces::{Interface, LOG_CONTROL, MANAGER, Property, SEAT, SESSION, USER};
+use super::log_control::LogControl;
+use super::properties::{self, Dictionary, Properties};
+use crate::sys::idle;
 
-/// Names and values, `a{sv}`, in this order: clients show them as they come.
-pub(super) struct Ordered(Vec<(&'static str, OwnedVariant)>);
+/// One property's value.
+pub(super) async fn get(
+    call: &Call,
+    target: &Target,
+    property: &Property,
+) -> Result<Variant<'static>, Failure> {
+    let idle = properties::Manager::needs_idle(property.name);
+    let missing = || Failure::standard("UnknownProperty", format!("No value of {}.", property.name));
+    source(call, target, idle).await?.value(property.name).ok_or_else(missing)
+}
 
-impl FromIterator<(&'static str, OwnedVariant)> for Ordered {
-    fn from_iter<I: IntoIterator<Item = (&'static str, OwnedVariant)>>(values: I) -> Self {
-        Self(values.into_iter().collect())
+/// The values of all properties of one interface, or of all interfaces, if none is named.
+pub(super) async fn get_all(
+    call: &Call,
+    target: &Target,
+    interfaces: impl Iterator<Item = &'static Interface>,
+) -> Result<Dictionary, Failure> {
+    let mut all = Dictionary::default();
+    let own = [&MANAGER, &SESSION, &USER, &SEAT, &LOG_CONTROL];
+    for interface in interfaces.filter(|interface| own.contains(interface)) {
+        let source = source(call, target, true).await?;
+        all.0.extend(properties::all(interface, source.as_ref()).0);
     }
+    Ok(all)
 }
 
-impl Type for Ordered {
-    const SIGNATURE: &'static Signature = <std::collections::HashMap<&str, OwnedVariant> as Type>::SIGNATURE;
-}
-
-impl Serialize for Ordered {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
+/// An object as it is now; whether anybody is idle there only if that is wanted, because it takes a look at terminals.
+async fn source(call: &Call, target: &Target, idle: bool) -> Result<Box<dyn Properties + Send>, Failure> {
+    Ok(match &target.found {
+        Found::Session(session) => {
+            let mut session = session.clone();
+            if idle {
+                idle::fill_in(&mut session);
+            }
+            session
         }
-        map.end()
-    }
+        Found::User(user) => {
+            let mut user = user.clone();
+            if idle {
+                let sessions = sessions(call, user.sessions.clone()).await?;
+                idle::fill_in_user(&mut user, &sessions);
+            }
+            user
+        }
+        Found::Seat(seat) => {
+            let mut seat = seat.clone();
+            if idle {
+                let sessions = sessions(call, seat.sessions.clone()).await?;
+                idle::fill_in_seat(&mut seat, &sessions);
+            }
+            Box::new(seat)
+        }
+        Found::Manager => {
+            let view = call.query(Model::manager_view).await?;
+            let idle = if idle { everybody(call).await? } else { Idleness::default() };
+            Box::new(properties::Manager { view, idle })
+        }
+        Found::LogControl => Box::new(LogControl),
+        Found::Nothing => Box::new(Nothing),
+    })
 }
 
-pub(super) struct Values;
+async fn everybody(call: &Call) -> Result<Idleness, Failure> {
+    let start: Now = call.link.start;
+    let sessions = call.query(Model::sessions).await?;
+    Ok(idle::of_everybody(&sessions, start))
+}
 
-impl Values {
-    pub(super) async fn of(_call: &Call, _target: &Target) -> Result<Self, Failure> {
-        Ok(Self)
-    }
+async fn sessions(call: &Call, ids: Vec<SessionId>) -> Result<Vec<SessionView>, Failure> {
+    call.query(move |model| ids.iter().filter_map(|id| model.session(id)).collect()).await
+}
 
-    pub(super) fn get(&self, property: &Property) -> Result<OwnedVariant, Failure> {
-        Err(Failure::not_supported(property.name))
+/// An object without properties.
+struct Nothing;
+
+impl Properties for Nothing {
+    fn value(&self, _name: &str) -> Option<Variant<'static>> {
+        None
     }
 }

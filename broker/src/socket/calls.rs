@@ -9,15 +9,15 @@ use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::interface;
 use usher_protocol::messages::{
     Call, INTERFACE, InterfaceDescription, LingerRequest, ManagerReply, Nothing, Refusal, SERVICE_INTERFACE,
-    ServiceInfo, SessionList, SessionReply, SessionRequest, SessionSelector, UserList, UserReply,
+    ServiceInfo, SessionList, SessionRequest, UserList, UserReply,
 };
 
 use super::connection::Replies;
 use super::peer::Peer;
-use super::{Service, closing, systemd_login};
+use super::{Service, closing, named, systemd_login};
 use crate::inbox::{Broker, shutting_down};
 use crate::opening::{Leader, Whereabouts};
-use crate::sys::{cgroup, idle, mount};
+use crate::sys::{idle, mount};
 
 /// Answers one call.
 pub(crate) async fn answer(
@@ -61,6 +61,18 @@ pub(crate) async fn answer(
                 forward(broker, replies, make).await
             }
         },
+        Call::TerminateSeat(arg) => {
+            let make = move |request| Event::TerminateSeat { request, authority, seat: arg.seat };
+            forward(broker, replies, make).await
+        }
+        Call::ActivateSession(arg) => {
+            let make = move |request| Event::Activate { request, authority, session: arg.session };
+            forward(broker, replies, make).await
+        }
+        Call::LockSession(arg) => lock(Some(arg.session), true, caller, broker, replies).await,
+        Call::UnlockSession(arg) => lock(Some(arg.session), false, caller, broker, replies).await,
+        Call::LockSessions => lock(None, true, caller, broker, replies).await,
+        Call::UnlockSessions => lock(None, false, caller, broker, replies).await,
         Call::SetLinger(request) => set_linger(request, caller, service, replies).await,
         Call::ListSessions => {
             let sessions = broker.query(Model::sessions).await.map(|mut sessions| {
@@ -73,9 +85,17 @@ pub(crate) async fn answer(
             let users = broker.query(Model::users).await.map(|users| UserList { users });
             finish(replies, users).await
         }
+        Call::ListSeats => {
+            let seats = named::seats(broker).await;
+            finish(replies, seats).await
+        }
         Call::GetSession(selector) => {
-            let session = get_session(selector, peer, service).await;
+            let session = named::session(selector, peer, service).await;
             finish(replies, session).await
+        }
+        Call::GetSeat(selector) => {
+            let seat = named::seat(selector, peer, service).await;
+            finish(replies, seat).await
         }
         Call::GetUser(selector) => {
             let uid = selector.uid.unwrap_or(caller);
@@ -178,6 +198,18 @@ pub(super) async fn forward(
     }
 }
 
+/// Asks one session, or all that can be locked, to lock or unlock.
+async fn lock(
+    session: Option<SessionId>,
+    lock: bool,
+    caller: Uid,
+    broker: &Broker,
+    replies: &mut Replies<'_>,
+) -> io::Result<()> {
+    let authority = Authority::Caller(caller);
+    forward(broker, replies, move |request| Event::Lock { request, authority, session, lock }).await
+}
+
 async fn finish<T: Serialize>(replies: &mut Replies<'_>, result: Result<T, Refusal>) -> io::Result<()> {
     match result {
         Ok(parameters) => replies.reply(&parameters, false).await,
@@ -212,40 +244,6 @@ async fn set_linger(
     drop(lookup);
     let authority = Authority::Caller(caller);
     forward(broker, replies, move |request| Event::SetLinger { request, authority, account, linger }).await
-}
-
-/// A session by id, or by the words `self` and `auto` (contract/dbus.md section 1).
-async fn get_session(
-    selector: SessionSelector,
-    peer: &Peer,
-    service: &Service,
-) -> Result<SessionReply, Refusal> {
-    let broker = &service.broker;
-    let name = selector.session.unwrap_or_default();
-    let session = match name.as_str() {
-        "" | "self" | "auto" => {
-            let own = cgroup::cgroup_of(peer.pid).zip(service.cgroups.as_ref());
-            let inside = own.as_ref().and_then(|(path, root)| cgroup::session_of(path, root.pid1()));
-            let owner = own.as_ref().and_then(|(path, root)| cgroup::owner_of(path, root.pid1()));
-            let uid = owner.unwrap_or(peer.uid);
-            let look = move |model: &Model| {
-                let display = || model.display_of(uid).cloned();
-                let id = inside.filter(|id| model.knows_session(id));
-                let id = if name == "auto" { id.or_else(display) } else { id };
-                id.and_then(|id| model.session(&id))
-            };
-            broker.query(look).await?.ok_or(Refusal::NoSessionForCaller {})?
-        }
-        _ => {
-            let printable = name.chars().filter(|c| !c.is_control());
-            let unknown = Refusal::NoSuchSession { session: printable.take(64).collect() };
-            let Ok(id) = name.parse::<SessionId>() else { return Err(unknown) };
-            broker.query(move |model| model.session(&id)).await?.ok_or(unknown)?
-        }
-    };
-    let mut session = session;
-    idle::fill_in(&mut session);
-    Ok(SessionReply { session })
 }
 
 /// The signals that there are (contract/dbus.md section 3: 0 is invalid).

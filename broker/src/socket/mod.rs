@@ -7,6 +7,7 @@ mod connection;
 mod guests;
 mod headroom;
 mod listener;
+mod named;
 mod peer;
 mod systemd_login;
 mod token;

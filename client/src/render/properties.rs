@@ -1,9 +1,10 @@
-//! Sessions, users and the broker as lists of properties: names and order of login1 (contract/loginctl.md section 4),
+//! Sessions, users, seats and the broker as lists of properties: names and order of login1 (contract/loginctl.md section 4),
 //! and how they are printed, as text and as JSON.
 
 use jiff::tz::TimeZone;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use usher_protocol::messages::{ManagerView, SessionView, UserView};
+use usher_protocol::ids::SessionId;
+use usher_protocol::messages::{ManagerView, SeatView, SessionView, UserView};
 
 use crate::cli::Options;
 use crate::render::rows::yes_no;
@@ -177,7 +178,7 @@ pub fn user(view: &UserView) -> Properties {
         .text("Slice", &view.slice)
         .optional("Display", view.display.as_ref())
         .text("State", view.state)
-        .add("Sessions", Value::Ids(view.sessions.iter().map(ToString::to_string).collect()))
+        .add("Sessions", ids(&view.sessions))
         .bool("IdleHint", view.idle_hint)
         .number("IdleSinceHint", view.idle_since)
         .number("IdleSinceHintMonotonic", view.idle_since_monotonic)
@@ -186,6 +187,23 @@ pub fn user(view: &UserView) -> Properties {
         .add_ours("ManagerPID", Value::Number(view.manager_pid.unwrap_or(0).into()))
         .add_ours("Notice", Value::Text(view.notice.clone()))
         .add_ours("ControlGroup", Value::Text(view.control_group.clone().unwrap_or_default()))
+}
+
+/// A seat's properties (contract/dbus.md section 7).
+pub fn seat(view: &SeatView) -> Properties {
+    Properties::default()
+        .text("Id", view.id.as_str())
+        .optional("ActiveSession", view.active.as_ref())
+        .bool("CanTTY", view.can_tty)
+        .bool("CanGraphical", view.can_graphical)
+        .add("Sessions", ids(&view.sessions))
+        .bool("IdleHint", view.idle_hint)
+        .number("IdleSinceHint", view.idle_since)
+        .number("IdleSinceHintMonotonic", view.idle_since_monotonic)
+}
+
+fn ids(sessions: &[SessionId]) -> Value {
+    Value::Ids(sessions.iter().map(ToString::to_string).collect())
 }
 
 /// The broker's properties: those of login1's Manager that usherd has (contract/dbus.md section 3).

@@ -1,8 +1,8 @@
-//! The rows of the lists: which sessions and users in which order, and the columns of each, for the table and for JSON
+//! The rows of the lists: which sessions, users and seats in which order, and the columns of each, for the table and for JSON
 //! (contract/loginctl.md section 2: the JSON keys are the columns).
 
 use serde::Serialize;
-use usher_protocol::messages::{SessionView, UserView};
+use usher_protocol::messages::{SeatView, SessionView, UserView};
 
 use crate::clock::Now;
 use crate::render::table::Table;
@@ -106,6 +106,29 @@ pub fn user_table(rows: &[UserRow]) -> Table {
         right_aligned: 1,
         what: "users",
         rows: rows.iter().map(cells).collect(),
+    }
+}
+
+/// One seat in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeatRow {
+    seat: String,
+}
+
+/// The list of seats, by id.
+pub fn seats(views: &[SeatView]) -> Vec<SeatRow> {
+    let mut rows: Vec<SeatRow> = views.iter().map(|view| SeatRow { seat: view.id.to_string() }).collect();
+    rows.sort_by(|a, b| a.seat.cmp(&b.seat));
+    rows
+}
+
+/// The list of seats as a table.
+pub fn seat_table(rows: &[SeatRow]) -> Table {
+    Table {
+        columns: &["SEAT"],
+        right_aligned: 0,
+        what: "seats",
+        rows: rows.iter().map(|row| vec![row.seat.clone()]).collect(),
     }
 }
 

@@ -1,6 +1,7 @@
-//! The blocks of session-status and user-status (contract/loginctl.md section 3), without the process tree.
+//! The blocks of session-status, user-status and seat-status (contract/loginctl.md section 3), without the tree below.
 
-use usher_protocol::messages::{SessionView, UserView};
+use usher_protocol::ids::SessionId;
+use usher_protocol::messages::{SeatView, SessionView, UserView};
 use usher_protocol::session::{ManagerState, UserState};
 
 use crate::clock::Now;
@@ -61,7 +62,7 @@ pub fn session(view: &SessionView, leader: Option<&str>, now: &Now) -> Block {
         .unless_empty("Since", since(view.timestamp, view.timestamp_monotonic, now))
         .line("State", view.state.as_str())
         .unless_empty("Leader", leader_text(view.leader, leader))
-        .unless_empty("Seat", seat(view))
+        .unless_empty("Seat", seat_and_vt(view))
         .unless_empty("TTY", &view.tty)
         .unless_empty("Display", &view.display)
         .line("Remote", remote(view))
@@ -96,9 +97,18 @@ pub fn user(view: &UserView, now: &Now) -> Block {
         .unless_empty("Kept by", keepers)
         .unless_empty("Manager", manager)
         .unless_empty("Notice", &view.notice)
-        .unless_empty("Sessions", sessions(view))
+        .unless_empty("Sessions", marked(&view.sessions, view.display.as_ref()))
         .line("Linger", yes_no(view.linger))
         .unless_empty("Unit", &view.slice)
+}
+
+/// A seat's block: its last line is the head of the tree of devices.
+pub fn seat(view: &SeatView) -> Block {
+    let block = Block { title: view.id.to_string(), at_least: "Sessions".len(), ..Block::default() };
+    block
+        .unless_empty("Sessions", marked(&view.sessions, view.active.as_ref()))
+        // A line of loginctl's table whose value is the tree below it.
+        .line("Devices", "n/a")
 }
 
 fn since(realtime: u64, monotonic: u64, now: &Now) -> String {
@@ -116,7 +126,7 @@ fn leader_text(pid: u32, name: Option<&str>) -> String {
     }
 }
 
-fn seat(view: &SessionView) -> String {
+fn seat_and_vt(view: &SessionView) -> String {
     match (&view.seat, view.vtnr) {
         (Some(seat), Some(vt)) => format!("{seat}; vc{vt}"),
         (Some(seat), None) => seat.to_string(),
@@ -142,10 +152,10 @@ fn idle(view: &SessionView, now: &Now) -> String {
     }
 }
 
-/// The sessions, the one that stands for the user with a star.
-fn sessions(view: &UserView) -> String {
-    let marked = view.sessions.iter().map(|id| {
-        let star = if view.display.as_ref() == Some(id) { "*" } else { "" };
+/// Sessions, one of them with a star.
+fn marked(sessions: &[SessionId], chosen: Option<&SessionId>) -> String {
+    let marked = sessions.iter().map(|id| {
+        let star = if chosen == Some(id) { "*" } else { "" };
         format!("{star}{id}")
     });
     marked.collect::<Vec<_>>().join(" ")

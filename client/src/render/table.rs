@@ -9,7 +9,7 @@ pub struct Table {
     pub columns: &'static [&'static str],
     /// How many columns, from the left, are set flush right.
     pub right_aligned: usize,
-    /// What the rows are, for the footer: `sessions`, `users`.
+    /// What the rows are, for the footer: `sessions`, `users`, `seats`.
     pub what: &'static str,
     /// The rows, a cell a column; an empty one is shown as `-`.
     pub rows: Vec<Vec<String>>,

@@ -1,6 +1,7 @@
-//! A tree of cgroups and processes (contract/loginctl.md section 3).
+//! Trees: of cgroups and processes, and of a seat's devices (contract/loginctl.md section 3).
 
 use crate::cgroup::Cgroup;
+use crate::devices::Device;
 use crate::render::text;
 
 /// What is below a cgroup, a line each, every one indented by so many columns. Lines longer than `columns` are cut.
@@ -27,6 +28,31 @@ fn branch(out: &mut String, cgroup: &Cgroup, prefix: &str, columns: Option<usize
         text::push_line(out, &format!("{prefix}{}{}", corner(left), text::escape(&child.name)));
         let deeper = if left == 0 { "  " } else { "│ " };
         branch(out, child, &format!("{prefix}{deeper}"), columns, empty);
+    }
+}
+
+/// A seat's devices, two lines each, every one indented by so many columns. Lines longer than `columns` are cut.
+pub fn of_devices(devices: &[Device], indent: usize, columns: Option<usize>) -> String {
+    let mut out = String::new();
+    let prefix = " ".repeat(indent);
+    match devices {
+        [] => text::push_line(&mut out, &format!("{prefix}{}(none)", corner(0))),
+        _ => device_branch(&mut out, devices, &prefix, columns),
+    }
+    out
+}
+
+fn device_branch(out: &mut String, devices: &[Device], prefix: &str, columns: Option<usize>) {
+    let cut = |line: String| columns.map_or(line.clone(), |limit| text::shorten(&line, limit));
+    for (device, left) in devices.iter().zip((0..devices.len()).rev()) {
+        let path = text::escape(&device.path.to_string_lossy());
+        text::push_line(out, &cut(format!("{prefix}{}{path}", corner(left))));
+        let deeper = format!("{prefix}{}", if left == 0 { "  " } else { "│ " });
+        let master = if device.master { "[MASTER] " } else { "" };
+        let name = device.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
+        let what = text::escape(&format!("{master}{}:{}{name}", device.subsystem, device.kernel_name));
+        text::push_line(out, &cut(format!("{deeper}{what}")));
+        device_branch(out, &device.children, &deeper, columns);
     }
 }
 
@@ -72,5 +98,29 @@ mod tests {
         let tree = to_text(&slice(), 4, Some(30), false);
         assert!(tree.contains("\n        ├─ 98 /usr/lib/system…\n"), "{tree}");
         assert!(tree.lines().all(|line| text::width(line) <= 30), "{tree}");
+    }
+
+    #[test]
+    fn devices_take_two_lines() {
+        let device = |path: &str, name: Option<&str>, master, children| Device {
+            path: path.into(),
+            subsystem: "input".into(),
+            kernel_name: "input3".into(),
+            name: name.map(str::to_owned),
+            master,
+            children,
+        };
+        let below = vec![device("/sys/a/b", Some("A\u{1b}[2J"), false, vec![])];
+        let devices = [device("/sys/a", None, true, below), device("/sys/c", Some("C"), false, vec![])];
+        let tree = " ├─/sys/a
+ │ [MASTER] input:input3
+ │ └─/sys/a/b
+ │   input:input3 \"A\\u{1b}[2J\"
+ └─/sys/c
+   input:input3 \"C\"
+";
+        assert_eq!(of_devices(&devices, 1, None), tree);
+        assert!(of_devices(&devices, 1, Some(9)).lines().all(|line| text::width(line) <= 9));
+        assert_eq!(of_devices(&[], 2, None), "  └─(none)\n");
     }
 }

@@ -1,15 +1,18 @@
-//! terminate-session, terminate-user, kill-session and kill-user.
+//! terminate-session, terminate-user, terminate-seat, kill-session and kill-user.
 
 use anyhow::Context as _;
-use usher_protocol::ids::{SessionId, Uid};
-use usher_protocol::messages::{Call, KillSessionRequest, KillUserRequest, SessionArg, UserArg};
+use usher_protocol::ids::Uid;
+use usher_protocol::messages::{Call, KillSessionRequest, KillUserRequest, SeatArg, SessionArg, UserArg};
 
 use super::Context;
 use crate::{accounts, cli};
 
+const CANNOT_TERMINATE_SEAT: &str = "Could not terminate seat";
+
 pub(super) fn terminate_sessions(context: &mut Context<'_>, words: &[String]) -> anyhow::Result<()> {
     for word in words {
-        act_on_session(context, word, |session| Call::TerminateSession(SessionArg { session }))
+        context
+            .act_on_session(word, |session| Call::TerminateSession(SessionArg { session }))
             .context("Failed to issue method call")?;
     }
     Ok(())
@@ -19,10 +22,9 @@ pub(super) fn kill_sessions(context: &mut Context<'_>, words: &[String]) -> anyh
     let signal = cli::signal_of(context.options)?;
     let whom = context.options.kill_whom;
     for word in words {
-        act_on_session(context, word, |session| {
-            Call::KillSession(KillSessionRequest { session, whom, signal })
-        })
-        .context("Could not kill session")?;
+        context
+            .act_on_session(word, |session| Call::KillSession(KillSessionRequest { session, whom, signal }))
+            .context("Could not kill session")?;
     }
     Ok(())
 }
@@ -35,6 +37,14 @@ pub(super) fn terminate_users(context: &mut Context<'_>, words: &[String]) -> an
     Ok(())
 }
 
+pub(super) fn terminate_seats(context: &mut Context<'_>, words: &[String]) -> anyhow::Result<()> {
+    for word in words {
+        let seat = context.seat_id(word).context(CANNOT_TERMINATE_SEAT)?;
+        context.broker.act(&Call::TerminateSeat(SeatArg { seat })).context(CANNOT_TERMINATE_SEAT)?;
+    }
+    Ok(())
+}
+
 pub(super) fn kill_users(context: &mut Context<'_>, words: &[String]) -> anyhow::Result<()> {
     let signal = cli::signal_of(context.options)?;
     for word in words {
@@ -42,15 +52,6 @@ pub(super) fn kill_users(context: &mut Context<'_>, words: &[String]) -> anyhow:
         context.broker.act(&call).context("Could not kill user")?;
     }
     Ok(())
-}
-
-fn act_on_session(
-    context: &mut Context<'_>,
-    word: &str,
-    call: impl FnOnce(SessionId) -> Call,
-) -> anyhow::Result<()> {
-    let session = context.session_id(word)?;
-    context.broker.act(&call(session))
 }
 
 /// The user that a word stands for; an empty one is the caller.

@@ -1,8 +1,8 @@
-//! list-sessions and list-users.
+//! list-sessions, list-users and list-seats.
 
 use anyhow::Context as _;
 use serde::Serialize;
-use usher_protocol::messages::{Call, SessionList, UserList};
+use usher_protocol::messages::{Call, SeatList, SessionList, UserList};
 
 use super::Context;
 use crate::render::rows;
@@ -20,6 +20,13 @@ pub(super) fn users(context: &mut Context<'_>) -> anyhow::Result<()> {
     let UserList { users } = context.broker.call(&Call::ListUsers).context("Failed to list users")?;
     let rows = rows::users(&users);
     let table = rows::user_table(&rows);
+    print(context, &rows, &table)
+}
+
+pub(super) fn seats(context: &mut Context<'_>) -> anyhow::Result<()> {
+    let SeatList { seats } = context.broker.call(&Call::ListSeats).context("Failed to list seats")?;
+    let rows = rows::seats(&seats);
+    let table = rows::seat_table(&rows);
     print(context, &rows, &table)
 }
 

@@ -3,13 +3,14 @@
 mod end;
 mod linger;
 mod list;
+mod screen;
 mod show;
 mod status;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use usher_protocol::ids::SessionId;
-use usher_protocol::messages::{SessionView, UserSelector, UserView};
+use usher_protocol::ids::{SeatId, SessionId};
+use usher_protocol::messages::{Call, SeatView, SessionView, UserSelector, UserView};
 
 use crate::accounts;
 use crate::broker::{self, Broker};
@@ -37,14 +38,23 @@ pub fn run(options: &Options, verb: Verb, out: &mut String) -> anyhow::Result<()
     match verb {
         Verb::ListSessions => list::sessions(context),
         Verb::ListUsers => list::users(context),
+        Verb::ListSeats => list::seats(context),
         Verb::SessionStatus { sessions } => status::sessions(context, &sessions),
         Verb::UserStatus { users } => status::users(context, &users),
+        Verb::SeatStatus { seats } => status::seats(context, &seats),
         Verb::ShowSession { sessions } => show::sessions(context, &sessions),
         Verb::ShowUser { users } => show::users(context, &users),
+        Verb::ShowSeat { seats } => show::seats(context, &seats),
+        Verb::Activate { session } => screen::activate(context, session.as_deref()),
+        Verb::LockSession { sessions } => screen::lock(context, &sessions, true),
+        Verb::UnlockSession { sessions } => screen::lock(context, &sessions, false),
+        Verb::LockSessions => screen::lock_all(context, true),
+        Verb::UnlockSessions => screen::lock_all(context, false),
         Verb::EnableLinger { users } => linger::set(context, &users, true),
         Verb::DisableLinger { users } => linger::set(context, &users, false),
         Verb::TerminateSession { sessions } => end::terminate_sessions(context, &sessions),
         Verb::TerminateUser { users } => end::terminate_users(context, &users),
+        Verb::TerminateSeat { seats } => end::terminate_seats(context, &seats),
         Verb::KillSession { sessions } => end::kill_sessions(context, &sessions),
         Verb::KillUser { users } => end::kill_users(context, &users),
         Verb::Help => Ok(()),
@@ -79,6 +89,11 @@ impl Context<'_> {
         self.broker.session(word).with_context(|| format!("Failed to get path for session '{word}'"))
     }
 
+    /// A seat for looking at.
+    fn seat(&mut self, word: &str) -> anyhow::Result<SeatView> {
+        self.broker.seat(word).with_context(|| format!("Failed to get path for seat '{word}'"))
+    }
+
     /// A user for looking at; nobody named is the caller.
     fn user(&mut self, word: Option<&str>) -> anyhow::Result<UserView> {
         let uid = word.map(accounts::resolve).transpose()?;
@@ -91,5 +106,19 @@ impl Context<'_> {
             "" | "self" | "auto" => Ok(self.broker.session(word)?.id),
             _ => Ok(broker::known_form(word)?),
         }
+    }
+
+    /// A seat for acting on, likewise.
+    fn seat_id(&mut self, word: &str) -> anyhow::Result<SeatId> {
+        match word {
+            "" | "self" | "auto" => Ok(self.broker.seat(word)?.id),
+            _ => Ok(broker::known_seat_form(word)?),
+        }
+    }
+
+    /// Has something done to the session that a word stands for.
+    fn act_on_session(&mut self, word: &str, call: impl FnOnce(SessionId) -> Call) -> anyhow::Result<()> {
+        let session = self.session_id(word)?;
+        self.broker.act(&call(session))
     }
 }

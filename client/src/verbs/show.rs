@@ -1,4 +1,4 @@
-//! show-session and show-user: properties, for scripts.
+//! show-session, show-user and show-seat: properties, for scripts.
 
 use anyhow::Context as _;
 
@@ -7,8 +7,7 @@ use crate::render::properties::{self, Properties};
 
 pub(super) fn sessions(context: &mut Context<'_>, words: &[String]) -> anyhow::Result<()> {
     if words.is_empty() {
-        let manager = context.broker.manager().context("Failed to get usherd's properties")?;
-        return print(context, 0, properties::manager(&manager));
+        return manager(context);
     }
     for (index, word) in words.iter().enumerate() {
         let session = context.session(word)?;
@@ -27,6 +26,22 @@ pub(super) fn users(context: &mut Context<'_>, words: &[String]) -> anyhow::Resu
         print(context, index, properties::user(&user))?;
     }
     Ok(())
+}
+
+pub(super) fn seats(context: &mut Context<'_>, words: &[String]) -> anyhow::Result<()> {
+    if words.is_empty() {
+        return manager(context);
+    }
+    for (index, word) in words.iter().enumerate() {
+        let seat = context.seat(word)?;
+        print(context, index, properties::seat(&seat))?;
+    }
+    Ok(())
+}
+
+fn manager(context: &mut Context<'_>) -> anyhow::Result<()> {
+    let manager = context.broker.manager().context("Failed to get usherd's properties")?;
+    print(context, 0, properties::manager(&manager))
 }
 
 /// One object's properties; status verbs print the same as JSON.

@@ -1,5 +1,7 @@
 //! A broker that says what a test tells it to, and the real usherctl to ask it.
 
+pub(crate) mod world;
+
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use usher_protocol::messages::{Call, Refusal, SessionView, UserView};
+use usher_protocol::messages::{Call, Refusal, SeatView, SessionView, UserView};
 use usher_protocol::wire::{Decoder, MAX_REQUEST, Request, encode_error, encode_reply};
 
 /// What the broker does with a call.
@@ -139,6 +141,16 @@ pub(crate) fn user(fields: Value) -> UserView {
     });
     merge(&mut view, fields);
     serde_json::from_value(view).expect("a user")
+}
+
+/// The contract's seat0, with other fields where given.
+pub(crate) fn seat(fields: Value) -> SeatView {
+    let mut view = json!({
+        "id": "seat0", "active": "c19", "can_tty": true, "can_graphical": false, "sessions": ["c21", "c19"],
+        "idle_hint": false, "idle_since": 0, "idle_since_monotonic": 0,
+    });
+    merge(&mut view, fields);
+    serde_json::from_value(view).expect("a seat")
 }
 
 fn merge(view: &mut Value, fields: Value) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::CloseToken;
-use crate::ids::{SessionId, Uid};
+use crate::ids::{SeatId, SessionId, Uid};
 use crate::session::KillWhom;
 
 /// No parameters.
@@ -38,6 +38,24 @@ pub struct SessionSelector {
     /// An id, `self` or `auto`.
     #[serde(default)]
     pub session: Option<String>,
+}
+
+/// A seat named by its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeatArg {
+    /// The seat.
+    pub seat: SeatId,
+}
+
+/// A seat named by its id, or by one of the words `self` (that of the caller's session) and `auto` (that of the session which
+/// [`SessionSelector`] calls so), as in contract/dbus.md section 1. Nothing is `auto`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeatSelector {
+    /// An id, `self` or `auto`.
+    #[serde(default)]
+    pub seat: Option<String>,
 }
 
 /// A user named by uid.

@@ -171,6 +171,13 @@ pub struct UserList {
     pub users: Vec<UserView>,
 }
 
+/// The reply of `ListSeats`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatList {
+    /// Every seat.
+    pub seats: Vec<SeatView>,
+}
+
 /// The reply of `GetSession`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionReply {
@@ -183,6 +190,13 @@ pub struct SessionReply {
 pub struct UserReply {
     /// The user.
     pub user: UserView,
+}
+
+/// The reply of `GetSeat`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatReply {
+    /// The seat.
+    pub seat: SeatView,
 }
 
 /// The reply of `GetManager`.
