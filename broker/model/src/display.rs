@@ -3,7 +3,7 @@
 use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
 
-use crate::model::Model;
+use crate::model::{Model, Out};
 use crate::record::{GcMode, SessionEntry, UserRecord};
 use crate::runtime::Runtime;
 use crate::session::{Phase, Session};
@@ -29,6 +29,33 @@ impl Model {
         if display.and_then(display_rank).is_none() {
             self.elect_display(uid);
         }
+    }
+
+    /// A session stands for its user better or worse than before.
+    pub(crate) fn rank_changed(&mut self, id: &SessionId, out: &mut Out) {
+        let Some(uid) = self.sessions.get(id).map(Session::uid) else { return };
+        let before = self.display_of(uid).cloned();
+        if before.as_ref() == Some(id) {
+            self.elect_anew(uid);
+        } else {
+            self.consider_display(id);
+        }
+        if self.display_of(uid) != before.as_ref() {
+            self.tell_display(uid, out);
+        }
+    }
+
+    /// The best of all; who is in office stays unless somebody is better.
+    fn elect_anew(&mut self, uid: Uid) {
+        let Some(user) = self.users.get(&uid) else { return };
+        let ranked = |id: &SessionId| Some((self.sessions.get(id).and_then(display_rank)?, id.clone()));
+        let mut best = user.display.as_ref().and_then(ranked);
+        for other in user.sessions.values().filter_map(ranked) {
+            if best.as_ref().is_none_or(|best| other.0 < best.0) {
+                best = Some(other);
+            }
+        }
+        self.set_display(uid, best.map(|(_, id)| id));
     }
 
     /// The session that stands for the user has gone: the best of the others does now.
@@ -63,8 +90,17 @@ impl Model {
         self.stale_users.insert(uid);
     }
 
-    /// A user's state (contract/user-lifecycle.md section 1).
+    /// A user's state as it is on file (contract/user-lifecycle.md section 1).
     pub(crate) fn user_state(&self, user: &User) -> UserState {
+        self.user_state_by(user, |session| self.session_state(session))
+    }
+
+    /// A user's state as it is shown, and the sessions' are.
+    pub(crate) fn shown_user_state(&self, user: &User) -> UserState {
+        self.user_state_by(user, |session| self.shown_state(session))
+    }
+
+    fn user_state_by(&self, user: &User, state_of: impl Fn(&Session) -> SessionState) -> UserState {
         if user.stopping || user.tearing_down {
             return UserState::Closing;
         }
@@ -73,7 +109,7 @@ impl Model {
         }
         let mut online = false;
         for session in user.sessions.values().rev().filter_map(|id| self.sessions.get(id)) {
-            let state = self.session_state(session);
+            let state = state_of(session);
             if state == SessionState::Active && session.params.class.pins_user() {
                 return UserState::Active;
             }
@@ -154,7 +190,9 @@ fn rank(session: &Session) -> (u8, u8) {
     let class_rank = match session.params.class {
         SessionClass::User => 0,
         SessionClass::UserEarly => 1,
-        _ => 2,
+        SessionClass::UserLight => 2,
+        SessionClass::UserEarlyLight => 3,
+        _ => 4,
     };
     let type_rank = match session.params.kind {
         SessionType::X11 | SessionType::Wayland | SessionType::Mir => 0,

@@ -64,7 +64,7 @@ pub struct Open {
     pub more: bool,
     /// The peer's user, from SO_PEERCRED.
     pub caller: Uid,
-    /// The peer itself: the session's leader.
+    /// The session's leader: the peer itself, or the process that it names.
     pub leader: LeaderPid,
     /// The session in whose scope (or, without cgroups, below whose leader) the peer is.
     pub inside: Option<SessionId>,

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | queued | its user's runtime directory is being made, or the last one is still being removed | `RuntimeDirCreated` → placing; or running, where it gets no cgroup; its user goes → removed |
 //! | placing | its cgroup is being made and its leader put there; already on file, so that a crash loses nothing | `ScopeCreated` → running, with or without a cgroup; leader gone, logged out or terminated → closing |
-//! | running | open | leader gone, logged out or terminated → closing |
+//! | running | open, and announced to followers | leader gone, logged out or terminated, its FIFO closed, 20 s after its release → closing |
 //! | closing | over, but something may be left of it | `may_gc` → removed |
 //!
 //! A session may go (`Session::may_gc`) when it is closing, its leader is gone or has handed it back, and its cgroup
@@ -72,7 +72,8 @@
 //! |---|---|---|---|
 //! | `UserStop` | the last session that pins a user has gone: UserStopDelaySec | a login, a termination | nothing keeps the user, unless it lingers |
 //! | `Manager` | starting, stopping, back-off, see above | any other state | see above |
-//! | `ReadyWait` | a login is told to wait for the manager: ManagerReadyWaitSec | its last answer | the login is answered as things are |
+//! | `ReadyWait` | a login, or a session that becomes a complete one, is told to wait for the manager: ManagerReadyWaitSec | its last answer | it is answered as things are |
+//! | `Release` | a session's end is announced from within it: 20 s | the session is closing | it is logged out, though its leader lives |
 //! | `ScopeKill` | processes of a session are told to go: SessionStopTimeoutSec | the session is removed | they are killed |
 //! | `ScopeRetry` | a cgroup could not be removed: 1 s, doubled each time up to 64 s | the session is removed | it is tried again |
 //! | `LingerRetry` | a lingering user's name could not be looked up: 1 s, then 2 s; longer for a user who does not exist or has no home directory yet, see `lookup` | a login, the flag is set or cleared, a termination | it is looked up again |
@@ -87,8 +88,12 @@
 //! 5. After a restart: the same session ids, managers and directories.
 //! 6. Every request gets exactly one last answer.
 //! 7. Root never waits for a manager.
-//! 8. A login that was told of a runtime directory has that very one until its session has ended; a manager that was ready then
-//!    is not asked to stop before.
+//! 8. Followers hear of everything that changes: of a user before the first session, of a session before anything about it, of
+//!    the end after everything else; and what they have heard is what there is.
+//! 9. At most one program controls a session, and a session that is active is the seat's active one or has no seat.
+//! 10. A login that was told of a runtime directory has that very one until its session has ended; a manager that was ready
+//!     then
+//!     is not asked to stop before.
 //!
 //! `tests/world/check.rs` and `tests/world/promises.rs` are this list as code; `tests/histories.rs` checks it after every step of
 //! random histories, `tests/crashes.rs` with a crash after every single effect. `tests/scenarios` tells the rules one by
@@ -99,9 +104,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod change;
+mod control;
 mod display;
 mod effect;
 mod event;
+mod hints;
 mod linger;
 mod login;
 mod logout;
@@ -110,15 +117,19 @@ mod manager;
 mod model;
 mod policy;
 pub mod record;
+mod release;
 mod restore;
 mod runtime;
 mod seat;
 mod session;
 mod settings;
+mod switch;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod unsaved;
+mod upgrade;
 mod user;
 mod view;
 

@@ -8,7 +8,7 @@ use crate::effect::{Answer, Effect, Severity};
 use crate::event::{Now, Open};
 use crate::model::{Model, Out};
 use crate::policy::{self, Action};
-use crate::session::{Phase, Scope, Session, Waiting};
+use crate::session::{Asked, Phase, Scope, Session, Waiting};
 use crate::timer::Timer;
 
 /// What a login is told whose process usherd has no number for.
@@ -85,9 +85,17 @@ impl Model {
             id: id.clone(),
             seq,
             since: now,
+            original_kind: params.kind,
             params,
             seat,
             vtnr,
+            position: 0,
+            controller: None,
+            idle_since: None,
+            locked: false,
+            fifo: false,
+            signed_off: false,
+            told: None,
             audit,
             origin,
             leader: Some(leader),
@@ -98,18 +106,14 @@ impl Model {
             scope: Scope::None,
             reap_failures: 0,
             told_to_go: false,
-            waiting: Some(Waiting { request, more }),
+            waiting: Some(Waiting { request, asked: Asked::Login { more } }),
         };
         out.act(Effect::WatchLeader { request, session: id.clone() });
         self.leaders.insert(leader, id.clone());
         self.look_at_runtime_dir(session.uid(), runtime, out);
         self.user_logs_in(now, &session, out);
-        let seated = session.seat.is_some();
         self.sessions.insert(id.clone(), session);
-        if seated {
-            self.seat0.enter(seq, id);
-            self.seat_changed();
-        }
+        self.take_seat(&id);
     }
 
     /// The runtime directory is there (or could not be made): the session gets its cgroup.
@@ -117,15 +121,17 @@ impl Model {
         let cgroups = self.settings.cgroups;
         let Some(session) = self.sessions.get_mut(id).filter(|s| s.phase == Phase::Queued) else { return };
         self.dirty_sessions.insert(id.clone());
-        match session.leader {
-            Some(leader) if cgroups && session.params.class.has_scope() && !leader.is_hidden() => {
-                session.phase = Phase::Placing;
-                session.scope = Scope::Making;
-                out.act(Effect::CreateScope { uid: session.params.uid, session: id.clone(), leader });
-            }
-            _ => self.session_is_open(id, out),
+        session.phase = Phase::Placing;
+        let scoped = cgroups && session.params.class.has_scope();
+        let placed = session.leader.filter(|leader| scoped && !leader.is_hidden());
+        if let Some(leader) = placed {
+            session.scope = Scope::Making;
+            out.act(Effect::CreateScope { uid: session.params.uid, session: id.clone(), leader });
         }
         self.consider_display(id);
+        if placed.is_none() {
+            self.session_is_open(id, out);
+        }
     }
 
     /// The cgroup is there, or could not be made: the login goes on either way.
@@ -163,6 +169,7 @@ impl Model {
                 format!("new session {id} of user {} ({}, {})", params.user, params.class, params.service);
             out.announce(Severity::Info, Some(params.uid), Some(id.clone()), text);
         }
+        self.tell_new_session(id, out);
         self.settle_later(id);
     }
 
@@ -173,7 +180,7 @@ impl Model {
         if !self.waits_for_manager(session) {
             return self.answer_finally(id, out);
         }
-        if waiting.more {
+        if waiting.asked == (Asked::Login { more: true }) {
             let reply = self.login_reply(session, OpenPhase::Registered);
             out.reply(
                 waiting.request,
@@ -188,8 +195,14 @@ impl Model {
         let Some(waiting) = self.sessions.get_mut(id).and_then(|s| s.waiting.take()) else { return };
         self.timers.clear(&Timer::ReadyWait(id.clone()));
         let Some(session) = self.sessions.get(id) else { return };
-        let reply = self.login_reply(session, OpenPhase::Settled);
-        let answer = Answer::Opened { reply: Box::new(reply), since: Some(session.since), continues: false };
+        let answer = match waiting.asked {
+            Asked::Login { .. } => Answer::Opened {
+                reply: Box::new(self.login_reply(session, OpenPhase::Settled)),
+                since: Some(session.since),
+                continues: false,
+            },
+            Asked::Upgrade => Answer::Done,
+        };
         out.reply(waiting.request, answer);
     }
 
@@ -197,7 +210,10 @@ impl Model {
     pub(crate) fn refuse_waiting(&mut self, id: &SessionId, out: &mut Out) {
         let Some(waiting) = self.sessions.get_mut(id).and_then(|s| s.waiting.take()) else { return };
         self.timers.clear(&Timer::ReadyWait(id.clone()));
-        let message = format!("session {id} ended before the login was complete");
+        let message = match waiting.asked {
+            Asked::Login { .. } => format!("session {id} ended before the login was complete"),
+            Asked::Upgrade => format!("session {id} ended before its user's manager was ready"),
+        };
         out.reply(waiting.request, Answer::Refused(Refusal::Failed { message }));
     }
 
@@ -239,10 +255,15 @@ impl Model {
     /// The same login asks again after a broken connection.
     fn answer_again(&mut self, id: &SessionId, open: &Open, out: &mut Out) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let before = session.waiting.replace(Waiting { request: open.request, more: open.more });
-        if let Some(before) = before {
-            let message = format!("the login of session {id} was taken up again on another connection");
-            out.reply(before.request, Answer::Refused(Refusal::Failed { message }));
+        let asked = Asked::Login { more: open.more };
+        match session.waiting.replace(Waiting { request: open.request, asked }) {
+            Some(Waiting { request, asked: Asked::Login { .. } }) => {
+                let message = format!("the login of session {id} was taken up again on another connection");
+                out.reply(request, Answer::Refused(Refusal::Failed { message }));
+            }
+            // What it asked for is done; the login waits in its place.
+            Some(Waiting { request, asked: Asked::Upgrade }) => out.answer(request, Ok(())),
+            None => {}
         }
         if session.phase == Phase::Running {
             self.settle_later(id);

@@ -32,6 +32,8 @@ pub(crate) enum Why {
     LeaderGone,
     /// The PAM application has closed it.
     LoggedOut,
+    /// Nobody has its FIFO open any more. Its leader counts on.
+    HungUp,
     /// Somebody has ended it.
     Terminated,
 }
@@ -102,9 +104,9 @@ impl Model {
         match why {
             Why::LeaderGone => session.leader = None,
             Why::LoggedOut => session.released = true,
-            Why::Terminated => {}
+            Why::HungUp | Why::Terminated => {}
         }
-        if let Some(leader) = watched.filter(|_| why != Why::Terminated) {
+        if let Some(leader) = watched.filter(|_| matches!(why, Why::LeaderGone | Why::LoggedOut)) {
             forget_leader(&mut self.leaders, leader, id);
             out.act(Effect::ForgetLeader(id.clone()));
         }
@@ -114,6 +116,9 @@ impl Model {
             self.stale_users.insert(uid);
         }
         if first {
+            session.signed_off = false;
+            session.position = 0;
+            self.forget_fifo(id, out);
             self.refuse_waiting(id, out);
             self.session_left(id, uid, wanted_manager);
         }
@@ -226,7 +231,11 @@ impl Model {
     /// Nothing is left of the session; or its user goes, and it is of a class that keeps nobody.
     pub(crate) fn remove_session(&mut self, now: Now, id: &SessionId, out: &mut Out) {
         self.refuse_waiting(id, out);
+        self.forget_fifo(id, out);
         let Some(session) = self.sessions.remove(id) else { return };
+        if let Some(controller) = &session.controller {
+            self.forget_controller(controller, id);
+        }
         if let Some(leader) = session.leader {
             forget_leader(&mut self.leaders, leader, id);
             out.act(Effect::ForgetLeader(id.clone()));
@@ -234,7 +243,7 @@ impl Model {
         self.timers.clear(&Timer::ScopeKill(id.clone()));
         self.timers.clear(&Timer::ScopeRetry(id.clone()));
         if session.seat.is_some() {
-            self.seat0.leave(session.seq);
+            self.seat0.leave(session.seq, id);
             self.seat_changed();
         }
         self.dirty_sessions.remove(id);
@@ -245,6 +254,7 @@ impl Model {
             out.announce(Severity::Info, Some(session.params.uid), Some(id.clone()), text);
         }
         self.user_lost_session(now, &session);
+        self.tell_session_gone(&session, out);
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use usher_protocol::ids::{LeaderPid, SessionId, Uid, UserName};
+use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName};
 use usher_protocol::messages::Refusal;
 
+use crate::change::Change;
 use crate::effect::{Answer, Effect, News, Severity};
-use crate::event::{Event, Now, RequestId, StateFile};
+use crate::event::{BusName, Event, Now, RequestId, StateFile};
 use crate::logout::Why;
 use crate::lookup::Lookups;
 use crate::policy::{Action, Authority};
@@ -27,6 +28,8 @@ pub struct Model {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) users: BTreeMap<Uid, User>,
     pub(crate) seat0: Seat,
+    /// Sessions by who controls them.
+    pub(crate) controllers: BTreeMap<BusName, BTreeSet<SessionId>>,
     /// Sessions by their leader.
     pub(crate) leaders: BTreeMap<LeaderPid, SessionId>,
     pub(crate) timers: Timers,
@@ -61,6 +64,7 @@ impl Model {
             sessions: BTreeMap::new(),
             users: BTreeMap::new(),
             seat0: Seat::default(),
+            controllers: BTreeMap::new(),
             leaders: BTreeMap::new(),
             timers: Timers::default(),
             lingering: BTreeMap::new(),
@@ -88,6 +92,9 @@ impl Model {
         self.route(now, event, &mut out);
         self.run_timers(now, &mut out);
         self.settle(now, &mut out);
+        if std::mem::take(&mut self.seat0.untold) {
+            self.tell_seat(&mut out);
+        }
         self.save(&mut out);
         out.in_order()
     }
@@ -146,24 +153,70 @@ impl Model {
                 let kill = |_: &mut Self, out: &mut Out| out.act(Effect::SignalUser { uid, signal });
                 self.on_user(request, authority, Action::Kill, uid, out, kill);
             }
-            Event::ReleaseSession { request, .. }
-            | Event::AttachFifo { request, .. }
-            | Event::TerminateSeat { request, .. }
-            | Event::Activate { request, .. }
-            | Event::Switch { request, .. }
-            | Event::Lock { request, .. }
-            | Event::SetIdleHint { request, .. }
-            | Event::SetLockedHint { request, .. }
-            | Event::SetClass { request, .. }
-            | Event::TakeControl { request, .. }
-            | Event::ReleaseControl { request, .. }
-            | Event::SetType { request, .. }
-            | Event::SetDisplay { request, .. }
-            | Event::SetTty { request, .. } => {
-                let message = "usherd cannot do that yet".to_owned();
-                out.answer(request, Err(Refusal::NotSupported { message }));
+            Event::ReleaseSession { request, session } => {
+                let result = self.release(now, &session);
+                out.answer(request, result);
             }
-            Event::FifoClosed { .. } | Event::ControllerGone { .. } => {}
+            Event::AttachFifo { request, session } => self.attach_fifo(request, &session, out),
+            Event::FifoClosed { session } => self.fifo_closed(now, &session, out),
+            Event::TerminateSeat { request, authority, seat } => {
+                let end = |model: &mut Self, out: &mut Out| {
+                    model.terminate_seat(now, out);
+                    Ok(())
+                };
+                self.on_seat(request, authority, Action::TerminateSeat, &seat, out, end);
+            }
+            Event::Activate { request, authority, session } => {
+                let activate = |model: &mut Self, out: &mut Out| model.activate(&session, out);
+                self.on_session(request, authority, Action::ChangeVt, &session, out, activate);
+            }
+            Event::Switch { request, authority, seat, to } => {
+                let switch = |model: &mut Self, out: &mut Out| model.switch(to, out);
+                self.on_seat(request, authority, Action::ChangeVt, &seat, out, switch);
+            }
+            Event::Lock { request, authority, session: Some(session), lock } => {
+                let ask = |model: &mut Self, out: &mut Out| model.lock(&session, lock, out);
+                self.on_session(request, authority, Action::Lock, &session, out, ask);
+            }
+            Event::Lock { request, authority, session: None, lock } => {
+                let allowed = authority.permits(Action::LockAll, Uid::ROOT, |_| false);
+                let result = allowed.map(|()| self.lock_all(lock, out));
+                out.answer(request, result);
+            }
+            Event::SetIdleHint { request, authority, session, idle } => {
+                let set = |model: &mut Self, out: &mut Out| model.set_idle_hint(now, &session, idle, out);
+                self.on_session(request, authority, Action::Describe, &session, out, set);
+            }
+            Event::SetLockedHint { request, authority, session, locked } => {
+                let set = |model: &mut Self, out: &mut Out| model.set_locked_hint(&session, locked, out);
+                self.on_session(request, authority, Action::Describe, &session, out, set);
+            }
+            Event::SetClass { request, authority, session, class } => {
+                self.set_class(request, authority, &session, class, out);
+            }
+            Event::TakeControl { request, authority, session, controller, force } => {
+                let take = |model: &mut Self, out: &mut Out| {
+                    model.take_control(authority, &session, controller, force, out)
+                };
+                self.on_session(request, authority, Action::Control, &session, out, take);
+            }
+            Event::ReleaseControl { request, session, controller } => {
+                let result = self.release_control(&session, &controller, out);
+                out.answer(request, result);
+            }
+            Event::ControllerGone { controller } => self.controller_gone(&controller, out),
+            Event::SetType { request, session, controller, kind } => {
+                let result = self.set_type(&session, &controller, kind, out);
+                out.answer(request, result);
+            }
+            Event::SetDisplay { request, session, controller, display } => {
+                let result = self.set_x_display(&session, &controller, display, out);
+                out.answer(request, result);
+            }
+            Event::SetTty { request, session, controller, tty } => {
+                let result = self.set_terminal(&session, &controller, tty, out);
+                out.answer(request, result);
+            }
             Event::LeaderExited { session } => self.close_session(now, &session, Why::LeaderGone, out),
             Event::ScopeEmptied { session } => self.scope_emptied(&session),
             Event::VtChanged { foreground } => self.vt_changed(foreground),
@@ -202,7 +255,28 @@ impl Model {
     ) {
         let allowed = match self.sessions.get(id) {
             None => Err(Refusal::NoSuchSession { session: id.to_string() }),
-            Some(session) => authority.permits(action, session.uid(), |_| false),
+            Some(session) => {
+                let seat = session.seat.as_ref();
+                authority.permits(action, session.uid(), |caller| self.sits_at(caller, seat))
+            }
+        };
+        let result = allowed.and_then(|()| act(self, out));
+        out.answer(request, result);
+    }
+
+    fn on_seat(
+        &mut self,
+        request: RequestId,
+        authority: Authority,
+        action: Action,
+        seat: &SeatId,
+        out: &mut Out,
+        act: impl FnOnce(&mut Self, &mut Out) -> Result<(), Refusal>,
+    ) {
+        let allowed = match seat.is_seat0() {
+            false => Err(Refusal::NoSuchSeat { seat: seat.to_string() }),
+            // It is nobody's.
+            true => authority.permits(action, Uid::ROOT, |caller| self.sits_at(caller, Some(seat))),
         };
         let result = allowed.and_then(|()| act(self, out));
         out.answer(request, result);
@@ -231,6 +305,7 @@ impl Model {
                 Timer::UserStop(uid) => self.grace_is_over(uid),
                 Timer::Manager(uid) => self.manager_timed_out(now, uid, out),
                 Timer::ReadyWait(session) => self.answer_finally(&session, out),
+                Timer::Release(session) => self.release_is_over(now, &session, out),
                 Timer::ScopeKill(session) => self.kill_leftovers(&session, out),
                 Timer::ScopeRetry(session) => self.scope_emptied(&session),
                 Timer::SaveRetry => self.save_again(out),
@@ -296,11 +371,12 @@ impl Model {
 }
 
 /// The effects of one event, in the order in which they are done: first what is put on file, then what is done to
-/// the kernel, then what is told to anyone.
+/// the kernel, then what is told to anyone: changes to all who follow them before answers to those who have asked.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
     first: Vec<Effect>,
     acts: Vec<Effect>,
+    tells: Vec<Effect>,
     last: Vec<Effect>,
 }
 
@@ -311,6 +387,15 @@ impl Out {
 
     pub(crate) fn act(&mut self, effect: Effect) {
         self.acts.push(effect);
+    }
+
+    pub(crate) fn tell(&mut self, change: Change) {
+        self.tells.push(Effect::Tell(change));
+    }
+
+    /// What was to be told is known already.
+    pub(crate) fn nothing_to_tell(&mut self) {
+        self.tells.clear();
     }
 
     pub(crate) fn reply(&mut self, request: RequestId, answer: Answer) {
@@ -332,8 +417,9 @@ impl Out {
     }
 
     pub(crate) fn in_order(self) -> Vec<Effect> {
-        let Self { mut first, acts, last } = self;
+        let Self { mut first, acts, tells, last } = self;
         first.extend(acts);
+        first.extend(tells);
         first.extend(last);
         first
     }

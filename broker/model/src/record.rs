@@ -5,6 +5,8 @@
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName, VtNr};
 use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
 
+use crate::event::{BusName, Now};
+
 /// A session's file. Empty strings are absent keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRecord {
@@ -22,12 +24,16 @@ pub struct SessionRecord {
     pub state: SessionState,
     /// REMOTE.
     pub remote: bool,
-    /// TYPE and ORIGINAL_TYPE.
+    /// TYPE.
     pub kind: SessionType,
+    /// ORIGINAL_TYPE: the type that it has again once its controller has gone.
+    pub original_kind: SessionType,
     /// CLASS.
     pub class: SessionClass,
     /// SCOPE.
     pub scope: Option<String>,
+    /// FIFO: whether the session has one.
+    pub fifo: bool,
     /// SEAT.
     pub seat: Option<SeatId>,
     /// TTY (with TTY_VALIDITY=from-pam).
@@ -44,6 +50,8 @@ pub struct SessionRecord {
     pub desktop: String,
     /// VTNR.
     pub vtnr: Option<VtNr>,
+    /// POSITION: on a seat without virtual terminals, from 1; 0: none.
+    pub position: u32,
     /// LEADER and USHER_LEADER_START: the number alone would name somebody else after a wrap-around.
     pub leader: Option<LeaderPid>,
     /// AUDIT.
@@ -52,6 +60,12 @@ pub struct SessionRecord {
     pub realtime: u64,
     /// MONOTONIC, microseconds.
     pub monotonic: u64,
+    /// CONTROLLER: the unique bus name of the program that controls it.
+    pub controller: Option<BusName>,
+    /// USHER_IDLE_REALTIME and USHER_IDLE_MONOTONIC: since when the session itself says that nobody uses it.
+    pub idle_since: Option<Now>,
+    /// USHER_LOCKED: the session itself says that its screen is locked.
+    pub locked: bool,
     /// USHER_ORIGIN: the cgroup that the leader came from, where it goes back to at logout.
     pub origin: Option<String>,
     /// USHER_RELEASED: the PAM application has closed the session.

@@ -79,6 +79,7 @@ impl Model {
         for session in sessions {
             model.restore_session(session, &mut out);
         }
+        model.seat_those_without_a_place();
         // Numbers that were given away are not given again in this boot, even if their sessions are gone.
         model.next_id = model.next_id.max(found.reserved_ids.min(MAX_ID));
         model.reserve_ids(&mut out);
@@ -92,6 +93,7 @@ impl Model {
             model.look_up(name, &mut out);
         }
         model.settle(now, &mut out);
+        model.all_is_told(&mut out);
         model.save(&mut out);
         (model, out.in_order())
     }
@@ -138,6 +140,9 @@ impl Model {
             // A user's file is written before and removed after those of its sessions.
             let text = format!("session {id} on file has no user on file: removed");
             out.announce(Severity::Warning, Some(uid), Some(id.clone()), text);
+            if record.fifo {
+                out.act(Effect::RemoveFifo(id.clone()));
+            }
             return out.act(Effect::RemoveSession(id));
         };
         if record.leader.is_some_and(|leader| leader.is_hidden()) && !record.released {
@@ -166,6 +171,14 @@ impl Model {
             params: request_of(&record, user),
             seat: record.seat,
             vtnr: record.vtnr,
+            position: if closing || self.seat0.has_vts { 0 } else { record.position },
+            original_kind: record.original_kind,
+            controller: record.controller,
+            idle_since: record.idle_since,
+            locked: record.locked,
+            fifo: record.fifo && !closing,
+            signed_off: false,
+            told: None,
             audit: record.audit,
             origin: record.origin,
             leader,
@@ -188,8 +201,20 @@ impl Model {
         if let Some(leader) = misplaced {
             out.act(Effect::CreateScope { uid, session: id.clone(), leader });
         }
+        if session.fifo {
+            out.act(Effect::OpenFifo(id.clone()));
+        } else if record.fifo || record.state == SessionState::Closing {
+            // Also of one that an earlier broker had no time to remove.
+            out.act(Effect::RemoveFifo(id.clone()));
+        }
+        if let Some(controller) = session.controller.clone() {
+            self.controllers.entry(controller).or_default().insert(id.clone());
+        }
         if session.seat.is_some() {
             self.seat0.enter(seq, id.clone());
+            if record.active && !self.seat0.has_vts {
+                self.seat0.chosen = Some(id.clone());
+            }
         }
         self.sessions.insert(id.clone(), session);
         self.dirty_sessions.insert(id.clone());
@@ -206,9 +231,9 @@ impl Model {
         }
         // Those that were being ended are told again: how long they have had is not known.
         let unfinished = self.sessions_in(uid, |session| {
-            let ended_by_force = session.is_closing() && session.leader.is_some() && !session.released;
-            let leftovers_told = session.told_to_go && session.scope != Scope::None;
-            ended_by_force || leftovers_told || (terminated && session.params.class.pins_user())
+            let has_leader = session.leader.is_some() && !session.released;
+            let told = session.told_to_go && (has_leader || session.scope != Scope::None);
+            told || (terminated && session.params.class.pins_user())
         });
         for id in unfinished {
             self.close_session(now, &id, Why::Terminated, out);

@@ -18,6 +18,11 @@ pub(crate) struct Seat {
     pub(crate) has_vts: bool,
     /// The one that the kernel shows.
     pub(crate) foreground: Option<VtNr>,
+    /// Without them: the session in the foreground, the one that came, or was brought there, last.
+    pub(crate) chosen: Option<SessionId>,
+    /// Whom followers think to be in the foreground; and whether that may be another one by now.
+    pub(crate) told: Option<SessionId>,
+    pub(crate) untold: bool,
     /// By age.
     sessions: BTreeMap<u64, SessionId>,
 }
@@ -27,8 +32,10 @@ impl Seat {
         self.sessions.insert(seq, id);
     }
 
-    pub(crate) fn leave(&mut self, seq: u64) {
+    pub(crate) fn leave(&mut self, seq: u64, id: &SessionId) {
         self.sessions.remove(&seq);
+        // Nobody else is there of his own: whoever shows the next session says so.
+        self.chosen.take_if(|chosen| chosen == id);
     }
 
     /// Newest first.
@@ -82,13 +89,17 @@ impl Model {
         }
     }
 
-    fn seat_sessions(&self) -> impl Iterator<Item = &Session> {
+    /// Newest first.
+    pub(crate) fn seat_sessions(&self) -> impl Iterator<Item = &Session> {
         self.seat0.sessions().filter_map(|id| self.sessions.get(id))
     }
 
     /// The seat's session in the foreground.
     pub(crate) fn active_on_seat(&self) -> Option<&Session> {
-        let shown = |session: &&Session| !self.seat0.has_vts || session.vtnr == self.seat0.foreground;
+        if !self.seat0.has_vts {
+            return self.seat0.chosen.as_ref().and_then(|id| self.sessions.get(id));
+        }
+        let shown = |session: &&Session| session.vtnr == self.seat0.foreground;
         let live = self.seat_sessions().find(|session| shown(session) && !session.is_closing());
         live.or_else(|| self.seat_sessions().find(shown))
     }
@@ -115,6 +126,7 @@ impl Model {
             self.stale_users.insert(uid);
         }
         self.dirty_seat = true;
+        self.seat0.untold = true;
     }
 
     /// The seat as it is persisted.

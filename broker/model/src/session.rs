@@ -3,9 +3,9 @@
 
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, VtNr};
 use usher_protocol::messages::SessionRequest;
-use usher_protocol::session::SessionState;
+use usher_protocol::session::{SessionState, SessionType};
 
-use crate::event::{Now, RequestId};
+use crate::event::{BusName, Now, RequestId};
 use crate::model::Model;
 use crate::record::SessionRecord;
 
@@ -23,6 +23,22 @@ pub(crate) struct Session {
     /// As far as the kernel agrees; not what the request said.
     pub(crate) seat: Option<SeatId>,
     pub(crate) vtnr: Option<VtNr>,
+    /// Its place on a seat without virtual terminals, from 1; 0: none, or none any more.
+    pub(crate) position: u32,
+    /// What it is shown on when nobody controls it; `params.kind` is what it is shown on now.
+    pub(crate) original_kind: SessionType,
+    /// The one program that may say what it is shown on.
+    pub(crate) controller: Option<BusName>,
+    /// Since when it says that nobody uses it.
+    pub(crate) idle_since: Option<Now>,
+    /// It says that its screen is locked.
+    pub(crate) locked: bool,
+    /// A FIFO holds it open, too.
+    pub(crate) fifo: bool,
+    /// The PAM application has announced the logout; the leader is yet to go. A restart forgets this.
+    pub(crate) signed_off: bool,
+    /// Whether followers know of it; and whether they think that it is active.
+    pub(crate) told: Option<bool>,
     pub(crate) audit: Option<u32>,
     pub(crate) origin: Option<String>,
     /// Gone once the kernel has said so.
@@ -39,7 +55,7 @@ pub(crate) struct Session {
     pub(crate) reap_failures: u32,
     /// Its processes have been told to go.
     pub(crate) told_to_go: bool,
-    /// The login that still waits for its last answer.
+    /// The request that still waits for its last answer.
     pub(crate) waiting: Option<Waiting>,
 }
 
@@ -71,11 +87,20 @@ pub(crate) enum Scope {
     Watched,
 }
 
-/// A login that waits for its last answer.
+/// Who waits for a last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) request: RequestId,
-    pub(crate) more: bool,
+    pub(crate) asked: Asked,
+}
+
+/// What was asked for that takes time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The session itself. `more`: whether there may be two answers.
+    Login { more: bool },
+    /// The manager of a user who was incomplete when the session was opened.
+    Upgrade,
 }
 
 impl Session {
@@ -119,7 +144,12 @@ impl Session {
 }
 
 impl Model {
-    /// A session's state (contract/user-lifecycle.md section 2).
+    /// A session's state as it is shown: closing, too, as soon as its end is announced.
+    pub(crate) fn shown_state(&self, session: &Session) -> SessionState {
+        if session.signed_off { SessionState::Closing } else { self.session_state(session) }
+    }
+
+    /// A session's state as it is on file (contract/user-lifecycle.md section 2).
     pub(crate) fn session_state(&self, session: &Session) -> SessionState {
         match session.phase {
             Phase::Closing => SessionState::Closing,
@@ -142,8 +172,10 @@ impl Model {
             state: self.session_state(session),
             remote: params.remote,
             kind: params.kind,
+            original_kind: session.original_kind,
             class: params.class,
             scope: session.scope_name(),
+            fifo: session.fifo,
             seat: session.seat.clone(),
             tty: params.tty.clone(),
             display: params.display.clone(),
@@ -152,10 +184,14 @@ impl Model {
             service: params.service.clone(),
             desktop: params.desktop.clone(),
             vtnr: session.vtnr,
+            position: session.position,
             leader: session.leader,
             audit: session.audit,
             realtime: session.since.realtime,
             monotonic: session.since.monotonic,
+            controller: session.controller.clone(),
+            idle_since: session.idle_since,
+            locked: session.locked,
             origin: session.origin.clone(),
             released: session.released,
             told_to_go: session.told_to_go,

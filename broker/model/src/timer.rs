@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     Manager(Uid),
     /// A login has waited long enough for the manager.
     ReadyWait(SessionId),
+    /// A session's end was announced, and its leader is still there.
+    Release(SessionId),
     /// The processes of a session that is being ended have had their time.
     ScopeKill(SessionId),
     /// Removing a scope failed for a reason of the moment.

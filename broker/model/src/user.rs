@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use usher_protocol::ids::{SessionId, Uid};
 
+use crate::change::Change;
 use crate::effect::{Effect, Severity};
 use crate::event::{Account, Now};
 use crate::logout::Why;
@@ -168,6 +169,7 @@ impl Model {
         if !self.users.contains_key(&uid) {
             let text = format!("user {} ({uid}) is here", account.name);
             out.announce(Severity::Info, Some(uid), None, text);
+            out.tell(Change::UserNew(uid));
         }
         let user = self.users.entry(uid).or_insert_with(|| User::new(now, account.clone(), GcMode::Any));
         user.account = account;
@@ -269,6 +271,7 @@ impl Model {
         self.stale_users.remove(&uid);
         self.touched_users.remove(&uid);
         out.act(Effect::RemoveUser(uid));
+        out.tell(Change::UserRemoved(uid));
         out.announce(Severity::Info, Some(uid), None, format!("user {name} ({uid}) is gone"));
     }
 

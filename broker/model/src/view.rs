@@ -1,4 +1,4 @@
-//! What anyone may see. Idleness is not here: it is read from terminals, which is an edge's business.
+//! What anyone may see. Of idleness, only what sessions say themselves: terminals are an edge's business.
 
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid};
 use usher_protocol::messages::{ManagerView, SeatView, SessionView, UserView};
@@ -71,15 +71,16 @@ impl Model {
     pub fn seat(&self, id: &SeatId) -> Option<SeatView> {
         id.is_seat0().then(|| {
             let record = self.seat_record();
+            let idle = self.idleness_of_seat();
             SeatView {
                 id: record.id,
                 active: record.active.map(|(id, _)| id),
                 can_tty: record.can_tty,
                 can_graphical: record.can_graphical,
                 sessions: record.sessions.into_iter().map(|(id, _)| id).collect(),
-                idle_hint: false,
-                idle_since: 0,
-                idle_since_monotonic: 0,
+                idle_hint: idle.hint,
+                idle_since: idle.since,
+                idle_since_monotonic: idle.since_monotonic,
             }
         })
     }
@@ -116,6 +117,7 @@ impl Model {
     fn view_of_session(&self, session: &Session) -> SessionView {
         let params = &session.params;
         let scope = session.scope_name();
+        let idle = session.idleness();
         SessionView {
             id: session.id.clone(),
             uid: params.uid,
@@ -138,16 +140,17 @@ impl Model {
             kind: params.kind,
             class: params.class,
             active: self.is_active(session),
-            state: self.session_state(session),
-            idle_hint: false,
-            idle_since: 0,
-            idle_since_monotonic: 0,
-            locked_hint: false,
+            state: self.shown_state(session),
+            idle_hint: idle.hint,
+            idle_since: idle.since,
+            idle_since_monotonic: idle.since_monotonic,
+            locked_hint: session.locked,
         }
     }
 
     fn view_of_user(&self, user: &User) -> UserView {
         let account = &user.account;
+        let idle = self.idleness_of_user(user);
         UserView {
             uid: account.uid,
             gid: account.gid,
@@ -158,11 +161,11 @@ impl Model {
             service: account.uid.manager_unit(),
             slice: account.uid.slice(),
             display: user.display.clone(),
-            state: self.user_state(user),
+            state: self.shown_user_state(user),
             sessions: user.sessions.values().rev().cloned().collect(),
-            idle_hint: false,
-            idle_since: 0,
-            idle_since_monotonic: 0,
+            idle_hint: idle.hint,
+            idle_since: idle.since,
+            idle_since_monotonic: idle.since_monotonic,
             linger: user.linger,
             manager: user.manager.state(),
             manager_pid: user.manager.main().map(|main| main.pid),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use usher_model::record::{GcMode, RuntimeDir, RuntimeKind, SeatRecord, SessionRecord, UserRecord};
+use usher_model::{BusName, Now};
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid};
 
 use super::unescape;
@@ -35,8 +36,10 @@ pub fn session(id: &SessionId, text: &str) -> Result<SessionRecord, ParseError> 
         state: file.required("STATE")?,
         remote: file.flag("REMOTE")?,
         kind: file.required("TYPE")?,
+        original_kind: file.optional("ORIGINAL_TYPE")?.map_or_else(|| file.required("TYPE"), Ok)?,
         class: file.required("CLASS")?,
         scope: Some(file.text("SCOPE")?).filter(|scope| !scope.is_empty()),
+        fifo: file.raw("FIFO").is_some(),
         seat: file.optional("SEAT")?,
         tty: file.text("TTY")?,
         display: file.text("DISPLAY")?,
@@ -45,10 +48,14 @@ pub fn session(id: &SessionId, text: &str) -> Result<SessionRecord, ParseError> 
         service: file.text("SERVICE")?,
         desktop: file.text("DESKTOP")?,
         vtnr: file.optional::<Number<u32>>("VTNR")?.and_then(|Number(vt)| vt.try_into().ok()),
+        position: file.number("POSITION")?.unwrap_or_default(),
         leader: file.process("LEADER", "USHER_LEADER_START")?,
         audit: file.number("AUDIT")?,
         realtime: file.number("REALTIME")?.ok_or(ParseError::Missing("REALTIME"))?,
         monotonic: file.number("MONOTONIC")?.unwrap_or_default(),
+        controller: Some(file.text("CONTROLLER")?).filter(|name| !name.is_empty()).map(BusName),
+        idle_since: file.time("USHER_IDLE_REALTIME", "USHER_IDLE_MONOTONIC")?,
+        locked: file.flag("USHER_LOCKED")?,
         origin: Some(file.text("USHER_ORIGIN")?).filter(|origin| !origin.is_empty()),
         released: file.flag("USHER_RELEASED")?,
         told_to_go: file.flag("USHER_TOLD_TO_GO")?,
@@ -154,6 +161,11 @@ impl<'a> EnvFile<'a> {
     fn runtime(&self) -> Result<Option<RuntimeDir>, ParseError> {
         let mount = self.number("USHER_RUNTIME_MOUNT")?;
         Ok(self.word("USHER_RUNTIME", RuntimeKind::from_word)?.map(|kind| RuntimeDir { kind, mount }))
+    }
+
+    fn time(&self, realtime: &'static str, monotonic: &'static str) -> Result<Option<Now>, ParseError> {
+        let (realtime, monotonic) = (self.number(realtime)?, self.number(monotonic)?);
+        Ok(realtime.zip(monotonic).map(|(realtime, monotonic)| Now { monotonic, realtime }))
     }
 
     fn process(&self, pid: &'static str, start: &'static str) -> Result<Option<LeaderPid>, ParseError> {

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use usher_model::record::{
     GcMode, RuntimeDir, RuntimeKind, SeatRecord, SessionEntry, SessionRecord, UserRecord,
 };
+use usher_model::{BusName, Now};
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName, VtNr};
 use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
 
@@ -48,20 +49,25 @@ prop_compose! {
     fn session()(
         (id, uid, user, active, is_display, state, remote) in
             (id(), uid(), name(), any::<bool>(), any::<bool>(), one_of(SessionState::ALL), any::<bool>()),
-        (kind, class, scope, seat, tty, display) in (
-            one_of(SessionType::ALL), one_of(SessionClass::ALL), option::of("session-[a-z0-9]{1,9}.scope"),
-            option::of(seat_id()), hostile(), hostile(),
+        (kind, original_kind, class, scope, fifo, seat, tty, display) in (
+            one_of(SessionType::ALL), one_of(SessionType::ALL), one_of(SessionClass::ALL),
+            option::of("session-[a-z0-9]{1,9}.scope"), any::<bool>(), option::of(seat_id()), hostile(), hostile(),
         ),
         (remote_host, remote_user, service, desktop) in (hostile(), hostile(), hostile(), hostile()),
-        (vtnr, leader, audit) in (option::of(1u32..=63), option::of(leader()), any::<Option<u32>>()),
+        (vtnr, position, leader, audit) in
+            (option::of(1u32..=63), any::<u32>(), option::of(leader()), any::<Option<u32>>()),
+        (controller, idle_since, locked) in
+            (option::of(hostile()), option::of((any::<u64>(), any::<u64>())), any::<bool>()),
         (realtime, monotonic, origin, released, told_to_go) in
             (any::<u64>(), any::<u64>(), option::of("/[ -~]{0,40}"), any::<bool>(), any::<bool>()),
     ) -> SessionRecord {
         let vtnr = vtnr.and_then(|vt| VtNr::try_from(vt).ok());
+        let controller = controller.filter(|name| !name.is_empty()).map(BusName);
+        let idle_since = idle_since.map(|(monotonic, realtime)| Now { monotonic, realtime });
         SessionRecord {
-            id, uid, user, active, is_display, state, remote, kind, class, scope, seat, tty, display, remote_host,
-            remote_user, service, desktop, vtnr, leader, audit, realtime, monotonic, origin, released,
-            told_to_go,
+            id, uid, user, active, is_display, state, remote, kind, original_kind, class, scope, fifo, seat, tty,
+            display, remote_host, remote_user, service, desktop, vtnr, position, leader, audit, realtime,
+            monotonic, controller, idle_since, locked, origin, released, told_to_go,
         }
     }
 }
@@ -159,8 +165,10 @@ fn example() -> SessionRecord {
         state: SessionState::Active,
         remote: false,
         kind: SessionType::Tty,
+        original_kind: SessionType::Tty,
         class: SessionClass::User,
         scope: Some("session-c4.scope".into()),
+        fifo: true,
         seat: None,
         tty: "tty-fake".into(),
         display: String::new(),
@@ -169,10 +177,14 @@ fn example() -> SessionRecord {
         service: "bench".into(),
         desktop: "Foo Bar".into(),
         vtnr: None,
+        position: 0,
         leader: Some(LeaderPid { pid: 108, start: 7 }),
         audit: None,
         realtime: 1_795_224_184_737_977,
         monotonic: 2_554_362_672,
+        controller: None,
+        idle_since: None,
+        locked: false,
         origin: Some("/system.slice/ssh.service".into()),
         released: false,
         told_to_go: false,
@@ -210,10 +222,26 @@ fn the_keys_stand_in_logind_s_order() {
         ours.lines().filter(|line| !line.starts_with('#') && !line.starts_with("USHER_")).collect();
     let theirs: Vec<_> = CAPTURED_SESSION
         .lines()
-        .filter(|line| !line.starts_with('#') && !line.starts_with("FIFO="))
+        .filter(|line| !line.starts_with('#'))
         .map(|line| if line == "LEADER_FD_SAVED=1" { "LEADER_FD_SAVED=0" } else { line })
         .collect();
     assert_eq!(ours, theirs);
+}
+
+#[test]
+fn what_a_controller_has_changed_is_told_from_what_was() {
+    let record = SessionRecord {
+        kind: SessionType::Wayland,
+        position: 2,
+        controller: Some(BusName(":1.42".into())),
+        fifo: false,
+        ..example()
+    };
+    let text = write::session(&record);
+    for line in ["TYPE=wayland", "ORIGINAL_TYPE=tty", "POSITION=2", "CONTROLLER=:1.42"] {
+        assert!(text.lines().any(|other| other == line), "{line} is not in {text}");
+    }
+    assert!(!text.contains("FIFO"), "{text}");
 }
 
 #[test]

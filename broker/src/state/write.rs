@@ -24,9 +24,12 @@ pub fn session(r: &SessionRecord) -> String {
     // No fd store: a logind that takes over from here finds the leader by LEADER.
     text.flag("LEADER_FD_SAVED", false);
     text.line("TYPE", r.kind);
-    text.line("ORIGINAL_TYPE", r.kind);
+    text.line("ORIGINAL_TYPE", r.original_kind);
     text.line("CLASS", r.class);
     text.escaped("SCOPE", r.scope.as_deref().unwrap_or_default());
+    if r.fifo {
+        text.line("FIFO", format_args!("/run/systemd/sessions/{}.ref", r.id));
+    }
     text.optional("SEAT", r.seat.as_ref());
     text.escaped("TTY", &r.tty);
     if !r.tty.is_empty() {
@@ -37,14 +40,18 @@ pub fn session(r: &SessionRecord) -> String {
     text.escaped("REMOTE_USER", &r.remote_user);
     text.escaped("SERVICE", &r.service);
     text.escaped("DESKTOP", &r.desktop);
-    match r.vtnr {
-        Some(vt) => text.line("VTNR", vt),
-        None => text.line("POSITION", 0),
+    text.optional("VTNR", r.vtnr);
+    if r.vtnr.is_none() || r.position > 0 {
+        text.line("POSITION", r.position);
     }
     text.optional("LEADER", r.leader.filter(|leader| !leader.is_hidden()).map(|leader| leader.pid));
     text.optional("AUDIT", r.audit);
     text.line("REALTIME", r.realtime);
     text.line("MONOTONIC", r.monotonic);
+    text.escaped("CONTROLLER", r.controller.as_ref().map_or("", |name| &name.0));
+    text.optional("USHER_IDLE_REALTIME", r.idle_since.map(|since| since.realtime));
+    text.optional("USHER_IDLE_MONOTONIC", r.idle_since.map(|since| since.monotonic));
+    text.flag("USHER_LOCKED", r.locked);
     text.optional("USHER_LEADER_START", r.leader.map(|leader| leader.start));
     text.escaped("USHER_ORIGIN", r.origin.as_deref().unwrap_or_default());
     text.flag("USHER_RELEASED", r.released);

@@ -87,7 +87,8 @@ fn every_deadline() {
     let timers = names(Timer::UserStop(user), |timer| match timer {
         Timer::UserStop(_) => Some(Timer::Manager(user)),
         Timer::Manager(_) => Some(Timer::ReadyWait(session())),
-        Timer::ReadyWait(_) => Some(Timer::ScopeKill(session())),
+        Timer::ReadyWait(_) => Some(Timer::Release(session())),
+        Timer::Release(_) => Some(Timer::ScopeKill(session())),
         Timer::ScopeKill(_) => Some(Timer::ScopeRetry(session())),
         Timer::ScopeRetry(_) => Some(Timer::LingerRetry(name(user))),
         Timer::LingerRetry(_) => Some(Timer::SaveRetry),

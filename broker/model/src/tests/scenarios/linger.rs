@@ -25,6 +25,7 @@ fn the_flag_is_on_the_disk_before_anything_follows_from_it() {
         "write linger 1000 true",
         "save user 1000 opening",
         "create directory 1000",
+        "tell user 1000 is new",
         "reply done",
         "save user 1000 lingering",
         "start manager 1000",

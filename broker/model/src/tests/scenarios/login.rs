@@ -16,10 +16,13 @@ fn the_first_login_is_on_file_before_anything_is_done_and_done_before_anyone_is_
         "save user 1000 opening",
         "watch leader 1",
         "create directory 1000",
+        "tell user 1000 is new",
         "save user 1000 active",
         "save session 1 active",
         "create scope 1",
         "start manager 1000",
+        "tell session 1 is new",
+        "tell user 1000 display 1",
         "reply registered",
         // The manager's process is on file before it goes on.
         "save user 1000 active",
@@ -52,6 +55,8 @@ fn the_second_login_costs_two_files_a_cgroup_and_one_answer() {
         "save session 2 active",
         "watch leader 2",
         "create scope 2",
+        "tell session 2 is new",
+        "tell user 1000 display 1",
         "reply settled",
         "save user 1000 active",
     ];
@@ -105,7 +110,7 @@ fn a_retry_gets_the_session_that_the_first_try_opened() {
 fn a_retry_finds_its_session_after_a_crash_too() {
     let mut world = World::new(Settings::default());
     // Just before the cgroup is made.
-    world.dies_after = Some(6);
+    world.dies_after = Some(7);
     let first = world.open(Login::of(alice()));
     assert_eq!((world.crashes, world.answers.get(&first.request)), (1, None));
     assert!(world.kernel.scopes.contains(&(alice(), "1".parse().unwrap())), "made up for after the restart");

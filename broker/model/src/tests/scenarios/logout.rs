@@ -21,6 +21,8 @@ fn the_last_logout_ends_everything_after_the_stop_delay() {
         "save user 1000 closing",
         "forget leader 1",
         "remove session 1",
+        "tell session 1 is gone",
+        "tell user 1000 display none",
     ];
     assert_eq!(world.take_log(), at_logout);
     world.wait(10 * SECOND - 1);
@@ -33,6 +35,7 @@ fn the_last_logout_ends_everything_after_the_stop_delay() {
         "save user 1000 closing",
         "tear down 1000",
         "remove user 1000",
+        "tell user 1000 is gone",
     ];
     assert_eq!(world.take_log(), then);
     world.check_nothing_left();

@@ -3,6 +3,7 @@
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
 use super::{Place, Soon, World};
+use crate::change::{Change, SeatProperty, UserProperty};
 use crate::effect::{Answer, Effect, MoveOut};
 use crate::event::{Event, LookupFailure, Reaped};
 
@@ -62,6 +63,8 @@ pub(super) fn lane(soon: &Soon) -> String {
         }
         // A file that could not be written is news of the file's object, and comes before the next of it.
         Soon::News(Event::NotSaved(file)) => format!("file {file:?}"),
+        Soon::News(Event::FifoClosed { session }) => format!("fifo {session}"),
+        Soon::News(Event::VtChanged { .. }) => "terminals".to_owned(),
         Soon::News(Event::MountsChanged) => "mounts".to_owned(),
         Soon::Exit(process) => format!("process {process}"),
         other => panic!("{other:?} is not something to wait for"),
@@ -195,7 +198,22 @@ impl World {
                 self.soon.push_back(Soon::Work(effect));
             }
             Effect::WatchMounts => self.mounts_watched = true,
-            Effect::ActivateVt(_) | Effect::OpenFifo(_) | Effect::RemoveFifo(_) | Effect::Tell(_) => {}
+            Effect::ActivateVt(vtnr) => {
+                self.kernel.foreground = Some(vtnr);
+                self.soon.push_back(Soon::News(Event::VtChanged { foreground: Some(vtnr) }));
+            }
+            Effect::OpenFifo(session) => {
+                // Whoever has asked for it opens it at once; an old one may have lost its writer.
+                if !*self.kernel.fifos.entry(session.clone()).or_insert(true) {
+                    self.soon.push_back(Soon::News(Event::FifoClosed { session: session.clone() }));
+                }
+                self.fifos_read.insert(session);
+            }
+            Effect::RemoveFifo(session) => {
+                self.kernel.fifos.remove(&session);
+                self.fifos_read.remove(&session);
+            }
+            Effect::Tell(change) => self.follower.hears(&change, &self.model),
             Effect::Reply { request, answer } => {
                 if !matches!(answer, Answer::Opened { continues: true, .. }) {
                     self.unanswered.remove(&request);
@@ -338,6 +356,14 @@ impl World {
         }
     }
 
+    /// Whoever has a session's FIFO open for writing closes it.
+    pub(crate) fn let_go_of_fifo(&mut self, session: &SessionId) {
+        let held = self.kernel.fifos.get_mut(session).is_some_and(std::mem::take);
+        if held && self.fifos_read.contains(session) {
+            self.soon.push_back(Soon::News(Event::FifoClosed { session: session.clone() }));
+        }
+    }
+
     fn note(&mut self, effect: &Effect) {
         let line = match effect {
             Effect::ReserveIds { .. } => "reserve ids".to_owned(),
@@ -369,7 +395,7 @@ impl World {
             Effect::ActivateVt(vtnr) => format!("activate tty{vtnr}"),
             Effect::OpenFifo(id) => format!("open fifo {id}"),
             Effect::RemoveFifo(id) => format!("remove fifo {id}"),
-            Effect::Tell(change) => format!("tell {change:?}"),
+            Effect::Tell(change) => in_words(change),
             Effect::Reply { answer: Answer::Opened { continues: true, .. }, .. } => {
                 "reply registered".to_owned()
             }
@@ -382,5 +408,27 @@ impl World {
             Effect::Announce(_) => return,
         };
         self.log.push(line);
+    }
+}
+
+fn in_words(change: &Change) -> String {
+    let who = |id: &Option<SessionId>| id.as_ref().map_or("none".to_owned(), SessionId::to_string);
+    match change {
+        Change::UserNew(uid) => format!("tell user {uid} is new"),
+        Change::UserRemoved(uid) => format!("tell user {uid} is gone"),
+        Change::SessionNew(id) => format!("tell session {id} is new"),
+        Change::SessionRemoved(id) => format!("tell session {id} is gone"),
+        Change::Session(id, properties) => format!("tell session {id} {properties:?}"),
+        Change::User(uid, properties) => match properties.as_slice() {
+            [UserProperty::Display(display)] => format!("tell user {uid} display {}", who(display)),
+            other => format!("tell user {uid} {other:?}"),
+        },
+        Change::Seat(seat, properties) => match properties.as_slice() {
+            [SeatProperty::ActiveSession(active)] => format!("tell {seat} active {}", who(active)),
+            other => format!("tell {seat} {other:?}"),
+        },
+        Change::Idle(idle) => format!("tell all {idle:?}"),
+        Change::Lock(id) => format!("tell session {id} lock"),
+        Change::Unlock(id) => format!("tell session {id} unlock"),
     }
 }

@@ -43,6 +43,11 @@ impl World {
                     "session before its user: {record:?}"
                 );
             }
+            Effect::OpenFifo(session) => {
+                let file = StateFile::Session(session.clone());
+                let on_file = self.kernel.session_files.get(session).is_some_and(|record| record.fifo);
+                assert!(on_file || !self.is_saved(&file), "FIFO before it is on file: {session}");
+            }
             Effect::RemoveUser(uid) => {
                 let left = self.kernel.session_files.values().find(|record| record.uid == *uid);
                 assert_eq!(left, None, "user {uid} goes before a session");
@@ -120,6 +125,9 @@ impl World {
         check_sessions(model);
         check_users(model);
         check_timers(model);
+        check_seat(model);
+        check_control(model);
+        self.follower.check(model);
         self.check_promises();
         // Whoever has two names may have a flag under the other one, which is looked up when the user has gone.
         for uid in self.terminated.difference(&self.two_names) {
@@ -202,6 +210,14 @@ impl World {
                 "manager of {uid}"
             );
         }
+        assert!(!model.seat0.has_vts || model.seat0.foreground == self.kernel.foreground, "another terminal");
+        for session in self.kernel.fifos.keys().filter(|_| !self.littered) {
+            assert!(model.sessions.get(session).is_some_and(|s| s.fifo), "a FIFO is left of {session}");
+        }
+        for (id, _) in model.sessions.iter().filter(|(_, session)| session.fifo) {
+            let held = self.kernel.fifos.get(id) == Some(&true) && self.fifos_read.contains(id);
+            assert!(held, "{id} goes on without its FIFO");
+        }
         let waiting: BTreeSet<_> = model.sessions.values().filter_map(|s| Some(s.waiting?.request)).collect();
         assert_eq!(self.unanswered, waiting, "requests without an answer");
     }
@@ -246,6 +262,9 @@ impl World {
         );
         assert!(model.lookups.names().next().is_none(), "{model:#?}");
         assert_eq!(model.seat_record().sessions, []);
+        assert_eq!((&model.seat0.chosen, model.seat0.told.as_ref()), (&None, None));
+        assert!(model.controllers.is_empty() && self.fifos_read.is_empty());
+        assert!(self.littered || self.kernel.fifos.is_empty(), "{:?}", self.kernel.fifos);
         let kernel = &self.kernel;
         assert!(kernel.session_files.is_empty() && kernel.user_files.is_empty(), "{kernel:#?}");
         assert!(self.littered || (kernel.scopes.is_empty() && kernel.runtime_dirs.is_empty()), "{kernel:#?}");
@@ -279,6 +298,36 @@ fn check_sessions(model: &Model) {
     }
     let seated: Vec<&SessionId> = model.seat0.sessions().collect();
     assert!(seated.iter().all(|id| model.sessions.contains_key(*id)), "{seated:?}");
+}
+
+fn check_seat(model: &Model) {
+    let seated: Vec<_> = model.seat_sessions().collect();
+    let active: Vec<_> = seated.iter().filter(|session| model.is_active(session)).map(|s| &s.id).collect();
+    assert_eq!(active, model.active_on_seat().map(|session| &session.id).into_iter().collect::<Vec<_>>());
+    assert!(model.seat0.chosen.is_none() || !model.seat0.has_vts);
+    assert!(model.seat0.chosen.as_ref().is_none_or(|id| seated.iter().any(|session| session.id == *id)));
+    let mut positions = BTreeSet::new();
+    for session in model.sessions.values() {
+        let has_one = session.seat.is_some() && !session.is_closing() && !model.seat0.has_vts;
+        assert_eq!(has_one, session.position > 0, "{session:?}");
+        assert!(!has_one || positions.insert(session.position), "two are there: {session:?}");
+    }
+}
+
+fn check_control(model: &Model) {
+    let mut controlled = 0;
+    for (id, session) in &model.sessions {
+        assert!(!(session.is_closing() && (session.fifo || session.signed_off)), "{session:?}");
+        assert_eq!(model.timers.contains(&Timer::Release(id.clone())), session.signed_off, "{session:?}");
+        let changed = session.params.kind != session.original_kind;
+        assert!(!changed || session.controller.is_some(), "{session:?}");
+        if let Some(controller) = &session.controller {
+            controlled += 1;
+            assert!(model.controllers[controller].contains(id), "{session:?}");
+        }
+    }
+    assert_eq!(model.controllers.values().map(BTreeSet::len).sum::<usize>(), controlled);
+    assert!(model.controllers.values().all(|sessions| !sessions.is_empty()));
 }
 
 fn check_users(model: &Model) {
@@ -324,6 +373,7 @@ fn check_timers(model: &Model) {
                 Some(Manager::Starting { .. } | Manager::Stopping { .. } | Manager::Backoff { .. })
             ),
             Timer::ReadyWait(id) => model.sessions.contains_key(id),
+            Timer::Release(id) => model.sessions.get(id).is_some_and(|s| s.signed_off && !s.is_closing()),
             Timer::ScopeKill(id) => model.sessions.get(id).is_some_and(|s| s.told_to_go),
             Timer::ScopeRetry(id) => model.sessions.contains_key(id),
             Timer::SaveRetry => !model.unsaved.is_empty(),

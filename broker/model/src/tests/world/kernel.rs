@@ -41,6 +41,8 @@ pub(crate) struct Kernel {
     pub(crate) user_files: BTreeMap<Uid, UserRecord>,
     pub(crate) seat_file: Option<SeatRecord>,
     pub(crate) reserved_ids: u64,
+    /// Whether somebody has it open for writing.
+    pub(crate) fifos: BTreeMap<SessionId, bool>,
     pub(crate) linger_flags: BTreeSet<UserName>,
     pub(crate) accounts: BTreeMap<UserName, Account>,
     pub(crate) name_service_down: bool,

@@ -2,6 +2,7 @@
 
 mod act;
 mod check;
+mod follower;
 mod kernel;
 mod login;
 mod promises;
@@ -17,6 +18,7 @@ use crate::model::Model;
 use crate::settings::{SECOND, Settings};
 
 pub(crate) use act::{Failures, Temper};
+use follower::Follower;
 pub(crate) use kernel::{Kernel, Place, Process};
 pub(crate) use login::{Login, Sent, account, name, other_name, uid};
 use promises::Promise;
@@ -69,6 +71,9 @@ pub(crate) struct World {
     mounts_watched: bool,
     supervised: BTreeMap<Uid, (Generation, LeaderPid)>,
     ids_given: BTreeSet<SessionId>,
+    /// FIFOs whose reading ends the broker has.
+    fifos_read: BTreeSet<SessionId>,
+    follower: Follower,
     /// Files whose last writing has failed.
     unsaved: BTreeSet<StateFile>,
     /// What logins have been told.
@@ -120,6 +125,8 @@ impl World {
             mounts_watched: false,
             supervised: BTreeMap::new(),
             ids_given: BTreeSet::new(),
+            fifos_read: BTreeSet::new(),
+            follower: Follower::default(),
             unsaved: BTreeSet::new(),
             promises: BTreeMap::new(),
             terminated: BTreeSet::new(),
@@ -180,6 +187,10 @@ impl World {
         let lane = act::lane(&self.soon[choice % self.soon.len()]);
         let first = self.soon.iter().position(|soon| act::lane(soon) == lane).unwrap();
         match self.soon.remove(first).unwrap() {
+            // The edge reads which one it is.
+            Soon::News(Event::VtChanged { .. }) => {
+                self.send(Event::VtChanged { foreground: self.kernel.foreground });
+            }
             Soon::News(event) => self.send(event),
             Soon::Work(effect) => {
                 let news = self.work(effect);
@@ -258,6 +269,7 @@ impl World {
         self.arriving.clear();
         self.leaders.clear();
         self.watched.clear();
+        self.fifos_read.clear();
         self.mounts_watched = false;
         self.supervised.clear();
         let under_way = std::mem::take(&mut self.soon);
@@ -291,6 +303,8 @@ impl World {
         assert_eq!((model.sessions(), model.users()), (again.sessions(), again.users()), "restored twice");
         self.model = model;
         self.check_promises_after_restart();
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Tell(_))), "{effects:?}");
+        self.follower = Follower::looks(&self.model);
         let (before, effects_before) = (self.crashes, self.effects);
         for event in self.perform(effects) {
             if self.crashes == before {
