@@ -14,6 +14,7 @@ use crate::inbox::Broker;
 use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
+use crate::logging::Logging;
 use crate::lookups::Lookups;
 use crate::manager::Managers;
 use crate::memory::Memory;
@@ -50,8 +51,8 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     Arguments::parse();
-    logging::start();
-    match serve() {
+    let logging = logging::start();
+    match serve(logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -70,7 +71,7 @@ fn remove_contents(path: &Path) -> ExitCode {
     }
 }
 
-fn serve() -> Result<()> {
+fn serve(logging: Logging) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("usherd must run as root");
     }
@@ -84,14 +85,14 @@ fn serve() -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    runtime.block_on(start(&lock))?;
+    runtime.block_on(start(&lock, logging))?;
     info!("usherd stops; sessions, user managers and runtime directories stay");
     // Work that is under way in other threads is taken up again by the next usherd.
     runtime.shutdown_background();
     Ok(())
 }
 
-async fn start(lock: &Lock) -> Result<()> {
+async fn start(lock: &Lock, logging: Logging) -> Result<()> {
     let descriptors = limits::raise_open_files().now;
     // First of all: who logs in while this usherd finds out what the last one has left waits for it, within his budget,
     // instead of being told that there is none.
@@ -153,7 +154,7 @@ async fn start(lock: &Lock) -> Result<()> {
         for listener in listeners {
             tokio::spawn(socket::serve(listener, service.clone()));
         }
-        tokio::spawn(dbus::serve(service));
+        tokio::spawn(dbus::serve(service, logging));
         info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
         tell_service_manager();
     };

@@ -63,7 +63,7 @@ impl Call {
         &self,
         look: impl FnOnce(&Model) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        Ok(self.link.service.broker.query(look).await?)
+        Ok(self.link.facade.service.broker.query(look).await?)
     }
 
     /// Has the model do something that has one answer.
@@ -71,7 +71,7 @@ impl Call {
         &self,
         make: impl FnOnce(RequestId) -> Event + Send + 'static,
     ) -> Result<(), Failure> {
-        match self.link.service.broker.request(None, make).await.recv().await {
+        match self.link.facade.service.broker.request(None, make).await.recv().await {
             Some(Answer::Done | Answer::Opened { .. }) => Ok(()),
             Some(Answer::Refused(refusal)) => Err(refusal.into()),
             None => Err(shutting_down().into()),
@@ -96,7 +96,7 @@ impl Call {
         };
         let interactive = interactive || self.is_interactive();
         let who = (&*self.sender, self.caller.uid);
-        match self.link.polkit.check(&self.link.bus, who, asks, interactive).await {
+        match self.link.facade.polkit.check(&self.link.bus, who, asks, interactive).await {
             Decision::Granted => Ok(Authority::Polkit),
             Decision::Absent => Ok(Authority::Caller(self.caller.uid)),
             Decision::Denied => Err(Failure::denied("Access denied")),
@@ -114,7 +114,7 @@ impl Call {
     /// Whose a process is; 0 is the caller.
     pub(crate) fn belonging_of(&self, pid: u32) -> Belonging {
         let pid = if pid == 0 { self.caller.pid } else { pid };
-        Belonging::of(pid, self.link.service.cgroups.as_deref())
+        Belonging::of(pid, self.link.facade.service.cgroups.as_deref())
     }
 
     /// A session by its id or by who asks; nothing where that is none.

@@ -112,7 +112,7 @@ async fn create(call: &Call, arguments: Arguments<OwnedFd>, properties: ScopePro
         remote_user,
         remote_host,
     };
-    let opener = call.link.service.opener();
+    let opener = call.link.facade.service.opener();
     let opened = opener.open(wish, leader, call.caller.uid).await?;
     let fifo = match hold_open(call, opened.id.clone()).await {
         Ok(fifo) => fifo,

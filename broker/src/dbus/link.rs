@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_core::Stream;
 use tracing::{debug, error, warn};
-use usher_model::{BusName, Change, Event, Model, Now};
+use usher_model::{BusName, Change, Event, Model};
 use zbus::message::{Flags, Message, Type};
 use zbus::names::OwnedUniqueName;
 use zbus::{Connection, MessageStream};
@@ -16,10 +16,8 @@ use super::bus::{self, LOGIN1, SYSTEMD1};
 use super::call::Call;
 use super::caller::Callers;
 use super::failure::Failure;
-use super::polkit::Polkit;
 use super::queue::{self, Item, Outgoing, Queue};
-use super::{dispatch, signals, systemd1};
-use crate::socket::Service;
+use super::{Facade, dispatch, signals, systemd1};
 
 /// How many calls may be worked on at one time, and how many of them for one connection: most wait for polkit or the name
 /// service.
@@ -29,10 +27,7 @@ const CALLS_OF_ONE_MAX: usize = 128;
 /// What every call needs.
 pub(crate) struct Link {
     pub(crate) bus: Connection,
-    pub(crate) service: Service,
-    pub(crate) polkit: Arc<Polkit>,
-    /// When usherd was started.
-    pub(crate) start: Now,
+    pub(crate) facade: Arc<Facade>,
     pub(crate) callers: Callers,
     queue: Queue,
     calls: Mutex<BTreeMap<OwnedUniqueName, usize>>,
@@ -41,14 +36,13 @@ pub(crate) struct Link {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(bus: Connection, service: &Service, polkit: Arc<Polkit>, start: Now) {
+pub(crate) async fn serve(bus: Connection, facade: &Arc<Facade>) {
+    let broker = &facade.service.broker;
     let mut stream = MessageStream::from(&bus);
     let (queue, outgoing) = queue::new();
     let link = Arc::new(Link {
         bus: bus.clone(),
-        service: service.clone(),
-        polkit,
-        start,
+        facade: facade.clone(),
         callers: Callers::default(),
         queue: queue.clone(),
         calls: Mutex::default(),
@@ -56,7 +50,7 @@ pub(crate) async fn serve(bus: Connection, service: &Service, polkit: Arc<Polkit
     });
     // From here on nothing that changes is missed.
     let follower = move |change: &Change| queue.push(Item::Change(change.clone()));
-    service.broker.follow(Box::new(follower)).await;
+    broker.follow(Box::new(follower)).await;
     let overflow = outgoing.overflow();
     let names = own_names(&link);
     let reading = async {
@@ -74,9 +68,9 @@ pub(crate) async fn serve(bus: Connection, service: &Service, polkit: Arc<Polkit
         () = overflow.notified() => error!("the system bus takes no messages any more: usherd connects to it anew"),
     }
     // Whoever controls a session does so by a name on this bus.
-    let controllers = service.broker.query(Model::controllers).await.unwrap_or_default();
+    let controllers = broker.query(Model::controllers).await.unwrap_or_default();
     for controller in controllers {
-        service.broker.report(Event::ControllerGone { controller }).await;
+        broker.report(Event::ControllerGone { controller }).await;
     }
     let _ = bus.close().await;
 }
@@ -86,7 +80,15 @@ async fn own_names(link: &Arc<Link>) {
     link.forget_strangers().await;
     let names: &[&str] = if systemd1::is_served() { &[LOGIN1, SYSTEMD1] } else { &[LOGIN1] };
     if let Err(error) = bus::own_names(&link.bus, names).await {
-        warn!("{LOGIN1} is not served: the system bus refuses ({error}); is usher's bus policy installed?");
+        return warn!(
+            "{LOGIN1} is not served: the system bus refuses ({error}); is usher's bus policy installed?"
+        );
+    }
+    // As logind does when it starts: seats are there before anybody sits down.
+    for seat in link.facade.service.broker.query(Model::seats).await.unwrap_or_default() {
+        if let Ok(signal) = signals::seat_new(&seat.id) {
+            link.queue.push(Item::Message(signal));
+        }
     }
 }
 
@@ -100,8 +102,8 @@ async fn write(bus: &Connection, mut outgoing: Outgoing) {
         for item in items {
             match item {
                 Item::Message(message) => messages.push(message),
-                Item::Change(change) => match signals::of(&change) {
-                    Ok(signals) => messages.extend(signals),
+                Item::Change(change) => match signals::signal(&change) {
+                    Ok(signal) => messages.push(signal),
                     Err(error) => error!(%error, ?change, "cannot tell the bus what has changed"),
                 },
             }
@@ -190,18 +192,18 @@ impl Link {
     async fn gone(&self, controller: BusName) {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&controller);
         let _ = bus::call(&self.bus, "RemoveMatch", &(rule(&controller),)).await;
-        self.service.broker.report(Event::ControllerGone { controller }).await;
+        self.facade.service.broker.report(Event::ControllerGone { controller }).await;
     }
 
     /// Controllers on file are names on the bus that there was. On another one the same names are other programs'.
     async fn forget_strangers(self: &Arc<Self>) {
-        let controllers = self.service.broker.query(Model::controllers).await.unwrap_or_default();
+        let controllers = self.facade.service.broker.query(Model::controllers).await.unwrap_or_default();
         let same = super::identity::is_the_one_on_file(&self.bus).await;
         for controller in controllers {
             if same {
                 self.watch(&controller).await;
             } else {
-                self.service.broker.report(Event::ControllerGone { controller }).await;
+                self.facade.service.broker.report(Event::ControllerGone { controller }).await;
             }
         }
     }

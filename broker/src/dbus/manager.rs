@@ -183,7 +183,7 @@ async fn set_linger(call: &Call) -> Reply {
     // Before the look-up: nobody makes the broker ask the name service about others.
     let authority = call.authorize(Action::SetLinger, uid, interactive).await?;
     authority.check_linger(uid)?;
-    let account = call.link.service.lookups.account_for_linger(uid, linger, call.caller.uid).await?;
+    let account = call.link.facade.service.lookups.account_for_linger(uid, linger, call.caller.uid).await?;
     call.request(move |request| Event::SetLinger { request, authority, account, linger }).await?;
     call.done()
 }

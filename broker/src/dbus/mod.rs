@@ -37,10 +37,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
+use usher_model::Now;
 use zbus::Connection;
 
 use polkit::Polkit;
 
+use crate::logging::Logging;
 use crate::socket::Service;
 use crate::sys::appearance::Appearance;
 use crate::sys::clock;
@@ -49,10 +51,18 @@ use crate::sys::clock;
 /// being started.
 const ATTEMPTS: [u64; 6] = [5, 20, 50, 100, 200, 400];
 
+/// What the facade knows, whichever bus it is on.
+pub(crate) struct Facade {
+    service: Service,
+    logging: Logging,
+    polkit: Polkit,
+    /// When usherd was started.
+    start: Now,
+}
+
 /// Serves the bus for ever: whenever there is one.
-pub(crate) async fn serve(service: Service) {
-    let polkit = Arc::new(Polkit::default());
-    let start = clock::now();
+pub(crate) async fn serve(service: Service, logging: Logging) {
+    let facade = Arc::new(Facade { service, logging, polkit: Polkit::default(), start: clock::now() });
     loop {
         let watch = match Appearance::of(&address::socket()) {
             Ok(watch) => watch,
@@ -62,7 +72,7 @@ pub(crate) async fn serve(service: Service) {
             }
         };
         if let Some(connection) = connect().await {
-            link::serve(connection, &service, polkit.clone(), start).await;
+            link::serve(connection, &facade).await;
             info!("the system bus has gone; sessions go on, org.freedesktop.login1 is back as soon as it is");
         } else if watch.wait().await.is_err() {
             return;

@@ -9,7 +9,6 @@ use super::call::Call;
 use super::dispatch::{Found, Target};
 use super::failure::Failure;
 use super::interfaces::{Interface, LOG_CONTROL, MANAGER, Property, SEAT, SESSION, USER};
-use super::log_control::LogControl;
 use super::properties::{self, Dictionary, Properties};
 use crate::sys::idle;
 
@@ -70,13 +69,13 @@ async fn source(call: &Call, target: &Target, idle: bool) -> Result<Box<dyn Prop
             let idle = if idle { everybody(call).await? } else { Idleness::default() };
             Box::new(properties::Manager { view, idle })
         }
-        Found::LogControl => Box::new(LogControl),
+        Found::LogControl => Box::new(call.link.facade.logging.clone()),
         Found::Nothing => Box::new(Nothing),
     })
 }
 
 async fn everybody(call: &Call) -> Result<Idleness, Failure> {
-    let start: Now = call.link.start;
+    let start: Now = call.link.facade.start;
     let sessions = call.query(Model::sessions).await?;
     Ok(idle::of_everybody(&sessions, start))
 }
