@@ -33,6 +33,7 @@ pub(super) enum Found {
     Nothing,
     Manager,
     LogControl,
+    Unit(systemd1::Unit),
     Session(Box<usher_protocol::messages::SessionView>),
     User(Box<usher_protocol::messages::UserView>),
     Seat(usher_protocol::messages::SeatView),
@@ -51,6 +52,7 @@ impl Target {
             Object::Manager => Some(Found::Manager),
             Object::LogControl => Some(Found::LogControl),
             Object::Systemd1 => systemd1::is_served().then_some(Found::Nothing),
+            Object::Scope(_) | Object::Slice(_) => systemd1::find_unit(call, &object).await?.map(Found::Unit),
         };
         Ok(found.map(|found| Self { object, found }))
     }

@@ -42,7 +42,9 @@ pub(crate) fn fixed_children(object: &Object, systemd1: bool) -> &'static [&'sta
         | Object::User(_)
         | Object::Seat(_)
         | Object::LogControl
-        | Object::Systemd1 => &[],
+        | Object::Systemd1
+        | Object::Scope(_)
+        | Object::Slice(_) => &[],
     }
 }
 

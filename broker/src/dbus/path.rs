@@ -12,6 +12,7 @@ pub(crate) const SYSTEMD1: &str = "/org/freedesktop/systemd1";
 const SESSIONS: &str = "/org/freedesktop/login1/session";
 const USERS: &str = "/org/freedesktop/login1/user";
 const SEATS: &str = "/org/freedesktop/login1/seat";
+const UNITS: &str = "/org/freedesktop/systemd1/unit";
 
 /// What a path stands for. That does not say that there is such a session, user or seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub(crate) enum Object {
     Seat(SeatName),
     LogControl,
     Systemd1,
+    /// The unit that a session's processes are in.
+    Scope(SessionId),
+    /// The unit that a user's sessions and services are in.
+    Slice(Uid),
 }
 
 /// The children of a node that has nothing else.
@@ -121,8 +126,15 @@ pub(crate) fn parse(path: &str) -> Option<Object> {
         USERS if label == "self" => Some(Object::User(UserName::Own)),
         // The one kind of label that is not escaped. A second spelling of a uid is none (CVE-2020-13776).
         USERS => label.strip_prefix('_')?.parse().ok().map(|uid| Object::User(UserName::Uid(uid))),
+        UNITS => parse_unit(&unescape(label)?),
         _ => None,
     }
+}
+
+/// Of systemd's units, those that sessions and users are.
+fn parse_unit(name: &str) -> Option<Object> {
+    let slice = || name.strip_prefix("user-")?.strip_suffix(".slice")?.parse().ok().map(Object::Slice);
+    SessionId::from_scope(name).map(Object::Scope).or_else(slice)
 }
 
 /// A session's path.
@@ -231,6 +243,10 @@ mod tests {
         assert_eq!(parse("/org/freedesktop/login1"), Some(Object::Manager));
         assert_eq!(parse("/org/freedesktop/LogControl1"), Some(Object::LogControl));
         assert_eq!(parse("/org/freedesktop/systemd1"), Some(Object::Systemd1));
+        let unit = |label| parse(&format!("/org/freedesktop/systemd1/unit/{label}"));
+        assert_eq!(unit("session_2d1_2escope"), Some(Object::Scope("1".parse().unwrap())));
+        assert_eq!(unit("user_2d1002_2eslice"), Some(Object::Slice(1002.try_into().unwrap())));
+        assert_eq!(unit("ssh_2eservice"), None);
         assert_eq!(parse(&inner("session/_31")), session("1"));
         assert_eq!(parse(&inner("session/1")), session("1"));
         assert_eq!(parse(&inner("session/c1")), session("c1"));

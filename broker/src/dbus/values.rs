@@ -8,7 +8,7 @@ use zbus::Variant;
 use super::call::Call;
 use super::dispatch::{Found, Target};
 use super::failure::Failure;
-use super::interfaces::{Interface, LOG_CONTROL, MANAGER, Property, SEAT, SESSION, USER};
+use super::interfaces::{Interface, LOG_CONTROL, MANAGER, Property, SCOPE, SEAT, SESSION, SLICE, USER};
 use super::properties::{self, Dictionary, Properties};
 use crate::sys::idle;
 
@@ -30,7 +30,7 @@ pub(super) async fn get_all(
     interfaces: impl Iterator<Item = &'static Interface>,
 ) -> Result<Dictionary, Failure> {
     let mut all = Dictionary::default();
-    let own = [&MANAGER, &SESSION, &USER, &SEAT, &LOG_CONTROL];
+    let own = [&MANAGER, &SESSION, &USER, &SEAT, &LOG_CONTROL, &SCOPE, &SLICE];
     for interface in interfaces.filter(|interface| own.contains(interface)) {
         let source = source(call, target, true).await?;
         all.0.extend(properties::all(interface, source.as_ref()).0);
@@ -69,6 +69,7 @@ async fn source(call: &Call, target: &Target, idle: bool) -> Result<Box<dyn Prop
             let idle = if idle { everybody(call).await? } else { Idleness::default() };
             Box::new(properties::Manager { view, idle })
         }
+        Found::Unit(unit) => Box::new(unit.clone()),
         Found::LogControl => Box::new(call.link.facade.logging.clone()),
         Found::Nothing => Box::new(Nothing),
     })

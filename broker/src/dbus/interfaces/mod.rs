@@ -17,7 +17,7 @@ pub(crate) use manager::MANAGER;
 pub(crate) use seat::SEAT;
 pub(crate) use session::SESSION;
 pub(crate) use standard::{INTROSPECTABLE, PEER, PROPERTIES};
-pub(crate) use systemd1::SYSTEMD1;
+pub(crate) use systemd1::{SCOPE, SLICE, SYSTEMD1};
 pub(crate) use user::USER;
 
 /// An interface.
@@ -115,6 +115,8 @@ pub(crate) fn of(object: &Object) -> &'static [&'static Interface] {
         Object::Seat(_) => &[&PEER, &INTROSPECTABLE, &PROPERTIES, &SEAT],
         Object::LogControl => &[&PEER, &INTROSPECTABLE, &PROPERTIES, &LOG_CONTROL],
         Object::Systemd1 => &[&PEER, &INTROSPECTABLE, &PROPERTIES, &SYSTEMD1],
+        Object::Scope(_) => &[&PEER, &INTROSPECTABLE, &PROPERTIES, &SCOPE],
+        Object::Slice(_) => &[&PEER, &INTROSPECTABLE, &PROPERTIES, &SLICE],
     }
 }
 
@@ -169,8 +171,19 @@ mod tests {
     use super::*;
     use crate::dbus::path;
 
-    const ALL: [&Interface; 9] =
-        [&PEER, &INTROSPECTABLE, &PROPERTIES, &MANAGER, &SESSION, &USER, &SEAT, &LOG_CONTROL, &SYSTEMD1];
+    const ALL: [&Interface; 11] = [
+        &PEER,
+        &INTROSPECTABLE,
+        &PROPERTIES,
+        &MANAGER,
+        &SESSION,
+        &USER,
+        &SEAT,
+        &LOG_CONTROL,
+        &SYSTEMD1,
+        &SCOPE,
+        &SLICE,
+    ];
 
     #[test]
     fn every_argument_is_a_type_and_a_name() {
