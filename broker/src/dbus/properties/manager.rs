@@ -6,7 +6,7 @@ use usher_model::Idleness;
 use usher_protocol::messages::ManagerView;
 use zbus::Variant;
 
-use super::Properties;
+use super::{Properties, text};
 use crate::sys::{idle, power};
 
 /// No point in time, no limit, nothing chosen: systemd's infinity, in every property of type `t`.
@@ -44,8 +44,8 @@ impl Properties for Manager {
 fn settings(view: &ManagerView, name: &str) -> Option<Variant<'static>> {
     Some(match name {
         "KillUserProcesses" => view.kill_user_processes.into(),
-        "KillOnlyUsers" => view.kill_only_users.clone().into(),
-        "KillExcludeUsers" => view.kill_exclude_users.clone().into(),
+        "KillOnlyUsers" => texts(&view.kill_only_users).into(),
+        "KillExcludeUsers" => texts(&view.kill_exclude_users).into(),
         "UserStopDelayUSec" => view.user_stop_delay_usec.into(),
         "RemoveIPC" => view.remove_ipc.into(),
         "RuntimeDirectorySize" => view.runtime_directory_size.into(),
@@ -57,6 +57,10 @@ fn settings(view: &ManagerView, name: &str) -> Option<Variant<'static>> {
         "NAutoVTs" => 0u32.into(),
         _ => return None,
     })
+}
+
+fn texts(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|one| text(one)).collect()
 }
 
 fn idleness(idleness: &Idleness, name: &str) -> Option<Variant<'static>> {

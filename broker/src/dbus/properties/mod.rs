@@ -43,6 +43,12 @@ impl Serialize for Dictionary {
     }
 }
 
+/// A text as the bus can carry it. A NUL byte in it would be no error here, but the bus daemon takes it for a broken
+/// connection (D-Bus specification, "Marshaling": strings). Logins with one are refused; this is for what comes from files.
+pub(super) fn text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// A session's id and path; `("", "/")` for none.
 pub(super) fn session_or_none(id: Option<&SessionId>) -> (String, OwnedObjectPath) {
     id.map_or_else(|| (String::new(), path::nowhere()), |id| (id.to_string(), path::path_of_session(id)))

@@ -3,7 +3,7 @@
 use usher_protocol::messages::SessionView;
 use zbus::Variant;
 
-use super::{Properties, seat_or_none};
+use super::{Properties, seat_or_none, text};
 use crate::dbus::path;
 
 /// What the kernel gives as the audit session of a process that has none.
@@ -19,13 +19,13 @@ impl Properties for SessionView {
             "TimestampMonotonic" => self.timestamp_monotonic.into(),
             "VTNr" => self.vtnr.map_or(0, |vtnr| vtnr.get()).into(),
             "Seat" => seat_or_none(self.seat.as_ref()).into(),
-            "TTY" => self.tty.clone().into(),
-            "Display" => self.display.clone().into(),
+            "TTY" => text(&self.tty).into(),
+            "Display" => text(&self.display).into(),
             "Remote" => self.remote.into(),
-            "RemoteHost" => self.remote_host.clone().into(),
-            "RemoteUser" => self.remote_user.clone().into(),
-            "Service" => self.service.clone().into(),
-            "Desktop" => self.desktop.clone().into(),
+            "RemoteHost" => text(&self.remote_host).into(),
+            "RemoteUser" => text(&self.remote_user).into(),
+            "Service" => text(&self.service).into(),
+            "Desktop" => text(&self.desktop).into(),
             "Scope" => self.scope.clone().unwrap_or_default().into(),
             "Leader" => self.leader.into(),
             "Audit" => self.audit.unwrap_or(NO_AUDIT_SESSION).into(),

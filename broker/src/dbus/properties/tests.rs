@@ -262,6 +262,28 @@ fn the_manager() {
 }
 
 #[test]
+fn no_text_has_a_nul_byte() {
+    let nul = || "a\0b".to_owned();
+    let session = SessionView {
+        tty: nul(),
+        display: nul(),
+        remote_host: nul(),
+        remote_user: nul(),
+        service: nul(),
+        desktop: nul(),
+        ..session()
+    };
+    for name in ["TTY", "Display", "RemoteHost", "RemoteUser", "Service", "Desktop"] {
+        check(&session, [(name, "a\u{fffd}b".into())]);
+    }
+    let mut manager = manager();
+    (manager.view.kill_only_users, manager.view.kill_exclude_users) = (vec![nul()], vec![nul()]);
+    for name in ["KillOnlyUsers", "KillExcludeUsers"] {
+        check(&manager, [(name, vec!["a\u{fffd}b"].into())]);
+    }
+}
+
+#[test]
 fn all_values_travel_in_the_order_of_the_table() {
     let body = all(&SEAT, &seat());
     let message = Message::signal("/", "org.example.Test", "Test").build(&body).unwrap();
