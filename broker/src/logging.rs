@@ -5,8 +5,8 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -16,7 +16,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// Starts logging. `USHERD_LOG` chooses what is logged, in tracing's filter language; `info` if it is not set.
-pub(crate) fn start() -> Logging {
+pub(crate) fn start() {
     let filter = EnvFilter::try_from_env("USHERD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let (filter, logging) = changeable(filter);
     let registry = tracing_subscriber::registry().with(filter);
@@ -41,7 +41,15 @@ pub(crate) fn start() -> Logging {
         tracing::error!("usherd has a bug and ends, to be started again: {panic}");
         std::process::abort();
     }));
-    Logging { target, ..logging }
+    // There is one log, and it is started once.
+    let _ = CURRENT.set(Logging { target, ..logging });
+}
+
+static CURRENT: OnceLock<Logging> = OnceLock::new();
+
+/// The process's log, as soon as it is started.
+pub(crate) fn current() -> Option<&'static Logging> {
+    CURRENT.get()
 }
 
 /// Whether standard error is the journal (systemd.exec(5), `$JOURNAL_STREAM`): only then nobody misses the lines there.

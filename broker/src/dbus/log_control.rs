@@ -1,10 +1,20 @@
 //! org.freedesktop.LogControl1: what is logged and where (org.freedesktop.LogControl1(5)).
 
-use usher_protocol::messages::Refusal;
-use zbus::Variant;
+use zbus::{OwnedVariant, Variant};
 
+use super::call::printable;
+use super::failure::Failure;
 use super::properties::Properties;
-use crate::logging::{Logging, Target};
+use crate::logging::{self, Logging, Target};
+
+/// The log that usherd writes.
+pub(super) struct LogControl;
+
+impl Properties for LogControl {
+    fn value(&self, name: &str) -> Option<Variant<'static>> {
+        logging::current()?.value(name)
+    }
+}
 
 impl Properties for Logging {
     fn value(&self, name: &str) -> Option<Variant<'static>> {
@@ -20,38 +30,44 @@ impl Properties for Logging {
 /// Sets one of the writable properties. Who may has been checked.
 ///
 /// # Errors
-/// [`Refusal::InvalidParameter`]: no such level. [`Refusal::NotSupported`]: another target than the present one, or another
-/// property. Then nothing has changed.
-pub(crate) fn set(logging: &Logging, name: &str, value: &str) -> Result<(), Refusal> {
+/// `InvalidArgs`: no text, or no such level. `NotSupported`: another target than the present one, or another property.
+/// Then nothing has changed.
+pub(super) fn set(name: &str, value: OwnedVariant) -> Result<(), Failure> {
+    let log = logging::current().ok_or_else(|| Failure::not_supported("usherd does not write a log"))?;
+    let signature = value.value_signature().to_string();
+    let no_text = |_| {
+        Failure::invalid(format!(
+            "Incorrect parameters for property '{name}', expected 's', got '{signature}'."
+        ))
+    };
+    set_in(log, name, &String::try_from(value).map_err(no_text)?)
+}
+
+fn set_in(log: &Logging, name: &str, value: &str) -> Result<(), Failure> {
     match name {
-        "LogLevel" => set_level(logging, value),
-        "LogTarget" => keep_target(logging, value),
-        _ => Err(not_supported(format!("the property {} cannot be set", shown(name)))),
+        "LogLevel" => set_level(log, value),
+        "LogTarget" => keep_target(log, value),
+        _ => Err(Failure::not_supported(format!("Property '{}' cannot be set.", printable(name)))),
     }
 }
 
-fn set_level(logging: &Logging, level: &str) -> Result<(), Refusal> {
-    let level = level.parse().map_err(|error| Refusal::InvalidParameter {
-        parameter: "LogLevel".to_owned(),
-        message: format!("the log level '{}' {error}", shown(level)),
-    })?;
-    let failed = |error| Refusal::Failed { message: format!("cannot change the log level: {error}") };
-    logging.set_level(level).map_err(failed)
+fn set_level(log: &Logging, level: &str) -> Result<(), Failure> {
+    let level = level
+        .parse()
+        .map_err(|error| Failure::invalid(format!("Invalid log level: '{}' {error}", printable(level))))?;
+    let failed = |error| Failure::standard("Failed", format!("cannot change the log level: {error}"));
+    log.set_level(level).map_err(failed)
 }
 
-fn keep_target(logging: &Logging, target: &str) -> Result<(), Refusal> {
-    let present = word(logging.target());
+fn keep_target(log: &Logging, target: &str) -> Result<(), Failure> {
+    let present = word(log.target());
     if target == present {
         return Ok(());
     }
-    Err(not_supported(format!(
-        "the log goes to '{present}' and not to '{}' until usherd is started another way",
-        shown(target)
+    Err(Failure::not_supported(format!(
+        "the log goes to '{present}', not to '{}', until usherd is started another way",
+        printable(target)
     )))
-}
-
-fn not_supported(message: String) -> Refusal {
-    Refusal::NotSupported { message }
 }
 
 fn word(target: Target) -> &'static str {
@@ -59,11 +75,6 @@ fn word(target: Target) -> &'static str {
         Target::Journal => "journal",
         Target::Console => "console",
     }
-}
-
-/// What somebody has sent, short and printable enough for a message.
-fn shown(text: &str) -> String {
-    text.chars().take(64).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]
@@ -91,9 +102,9 @@ mod tests {
     fn setting_the_level_changes_what_is_logged() {
         with_log("info", |logging, heard| {
             assert_eq!(heard(), [true, true, true, false]);
-            set(logging, "LogLevel", "debug").unwrap();
+            set_in(logging, "LogLevel", "debug").unwrap();
             assert_eq!(heard(), [true; 4]);
-            set(logging, "LogLevel", "3").unwrap();
+            set_in(logging, "LogLevel", "3").unwrap();
             assert_eq!(heard(), [true, false, false, false]);
             assert_eq!(logging.value("LogLevel"), Some("err".into()));
         });
@@ -102,15 +113,19 @@ mod tests {
     #[test]
     fn what_cannot_be_set_changes_nothing() {
         with_log("info", |logging, heard| {
-            let bad = set(logging, "LogLevel", "lou\nd").unwrap_err();
-            assert!(matches!(&bad, Refusal::InvalidParameter { message, .. } if message.contains("lou\\nd")));
-            assert_eq!(set(logging, "LogTarget", "console"), Ok(()));
-            for target in ["journal", "kmsg", "auto", "null", ""] {
-                let error = set(logging, "LogTarget", target).unwrap_err();
-                assert!(matches!(&error, Refusal::NotSupported { message } if message.contains("'console'")));
+            let bad = set_in(logging, "LogLevel", "loud").unwrap_err();
+            assert_eq!(bad.name, "org.freedesktop.DBus.Error.InvalidArgs");
+            assert!(bad.message.contains("'loud'") && bad.message.contains("warning"), "{bad:?}");
+            assert_eq!(set_in(logging, "LogTarget", "console"), Ok(()));
+            for (name, value) in [
+                ("LogTarget", "journal"),
+                ("LogTarget", "null"),
+                ("LogTarget", ""),
+                ("SyslogIdentifier", "x"),
+            ] {
+                let error = set_in(logging, name, value).unwrap_err();
+                assert_eq!(error.name, "org.freedesktop.DBus.Error.NotSupported", "{name} {value}");
             }
-            let other = set(logging, "SyslogIdentifier", "x").unwrap_err();
-            assert!(matches!(other, Refusal::NotSupported { .. }));
             assert_eq!(heard(), [true, true, true, false]);
             assert_eq!(logging.value("LogLevel"), Some("info".into()));
             assert_eq!(logging.value("LogTarget"), Some("console".into()));

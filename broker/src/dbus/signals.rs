@@ -2,44 +2,36 @@
 
 use serde::Serialize;
 use usher_model::{Change, Idleness, SeatProperty, SessionProperty, UserProperty};
-use usher_protocol::ids::SeatId;
 use zbus::{Message, OwnedObjectPath, Type, Variant};
 
 use super::interfaces::{Interface, MANAGER, PROPERTIES, SEAT, SESSION, USER};
 use super::path::{self, path_of_seat, path_of_session, path_of_user};
 use super::properties::{Dictionary, session_or_none, text};
 
-/// The signal that tells of a change.
+/// The signal that tells of a change; none if nothing has changed that anybody is told of.
 ///
 /// # Errors
 /// What is to be told is longer than a message may be.
-pub(crate) fn signal(change: &Change) -> zbus::Result<Message> {
-    match change {
-        Change::UserNew(uid) => of_manager("UserNew", uid.get(), path_of_user(*uid)),
-        Change::UserRemoved(uid) => of_manager("UserRemoved", uid.get(), path_of_user(*uid)),
-        Change::SessionNew(id) => of_manager("SessionNew", id.as_str(), path_of_session(id)),
-        Change::SessionRemoved(id) => of_manager("SessionRemoved", id.as_str(), path_of_session(id)),
+pub(crate) fn of(change: &Change) -> zbus::Result<Option<Message>> {
+    let signal = match change {
+        Change::UserNew(uid) => of_manager("UserNew", uid.get(), path_of_user(*uid))?,
+        Change::UserRemoved(uid) => of_manager("UserRemoved", uid.get(), path_of_user(*uid))?,
+        Change::SessionNew(id) => of_manager("SessionNew", id.as_str(), path_of_session(id))?,
+        Change::SessionRemoved(id) => of_manager("SessionRemoved", id.as_str(), path_of_session(id))?,
+        Change::Lock(id) => Message::signal(path_of_session(id), SESSION.name, "Lock").build(&())?,
+        Change::Unlock(id) => Message::signal(path_of_session(id), SESSION.name, "Unlock").build(&())?,
         Change::Session(id, changed) => {
-            properties_changed(&path_of_session(id), &SESSION, changed.iter().flat_map(of_session))
+            return properties_changed(&path_of_session(id), &SESSION, changed.iter().flat_map(of_session));
         }
         Change::User(uid, changed) => {
-            properties_changed(&path_of_user(*uid), &USER, changed.iter().flat_map(of_user))
+            return properties_changed(&path_of_user(*uid), &USER, changed.iter().flat_map(of_user));
         }
         Change::Seat(id, changed) => {
-            properties_changed(&path_of_seat(id), &SEAT, changed.iter().flat_map(of_seat))
+            return properties_changed(&path_of_seat(id), &SEAT, changed.iter().flat_map(of_seat));
         }
-        Change::Idle(idleness) => properties_changed(path::MANAGER, &MANAGER, idle(idleness)),
-        Change::Lock(id) => Message::signal(path_of_session(id), SESSION.name, "Lock").build(&()),
-        Change::Unlock(id) => Message::signal(path_of_session(id), SESSION.name, "Unlock").build(&()),
-    }
-}
-
-/// The signal that tells of a seat that there is from now on. seat0 is there as soon as usherd is.
-///
-/// # Errors
-/// As [`signal`].
-pub(crate) fn seat_new(id: &SeatId) -> zbus::Result<Message> {
-    of_manager("SeatNew", id.as_str(), path_of_seat(id))
+        Change::Idle(idleness) => return properties_changed(path::MANAGER, &MANAGER, idle(idleness)),
+    };
+    Ok(Some(signal))
 }
 
 /// A signal of the manager that names an object.
@@ -54,11 +46,14 @@ fn properties_changed(
     path: &str,
     interface: &Interface,
     changed: impl IntoIterator<Item = (&'static str, Variant<'static>)>,
-) -> zbus::Result<Message> {
+) -> zbus::Result<Option<Message>> {
     let changed = Dictionary(changed.into_iter().collect());
+    if changed.0.is_empty() {
+        return Ok(None);
+    }
     let invalidated: [&str; 0] = [];
     let body = (interface.name, changed, &invalidated[..]);
-    Message::signal(path, PROPERTIES.name, "PropertiesChanged").build(&body)
+    Message::signal(path, PROPERTIES.name, "PropertiesChanged").build(&body).map(Some)
 }
 
 fn of_session(property: &SessionProperty) -> Changed {
