@@ -18,6 +18,11 @@ impl Model {
         self.controllers.keys().cloned().collect()
     }
 
+    /// Whether a program controls a session.
+    pub fn is_controlled_by(&self, id: &SessionId, controller: &BusName) -> bool {
+        self.sessions.get(id).is_some_and(|session| session.controller.as_ref() == Some(controller))
+    }
+
     /// A program becomes the one that controls a session.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid};
 use usher_protocol::messages::{ManagerView, SeatView, SessionView, UserView};
 
-use crate::event::{BusName, Generation, Now};
+use crate::event::{Generation, Now};
 use crate::model::Model;
 use crate::session::Session;
 use crate::user::User;
@@ -50,16 +50,6 @@ impl Model {
     /// One user.
     pub fn user(&self, uid: Uid) -> Option<UserView> {
         self.users.get(&uid).map(|user| self.view_of_user(user))
-    }
-
-    /// Everybody who controls a session.
-    pub fn controllers(&self) -> Vec<BusName> {
-        Vec::new()
-    }
-
-    /// Whether somebody controls a session.
-    pub fn is_controlled_by(&self, _id: &SessionId, _controller: &BusName) -> bool {
-        false
     }
 
     /// Every seat.
