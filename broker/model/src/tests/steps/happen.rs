@@ -1,11 +1,12 @@
 //! What each step does to the world.
 
 use usher_protocol::ids::{SessionId, Uid};
-use usher_protocol::session::{SessionClass, SessionState};
+use usher_protocol::session::{SessionClass, SessionType};
 
 use super::{Conf, Step, user};
 use crate::event::{Account, Event, Generation};
 use crate::policy::Authority;
+use crate::session::Session;
 use crate::settings::{SECOND, Settings};
 use crate::tests::world::{Failures, Login, Place, Temper, World, account, name, other_name};
 
@@ -19,6 +20,9 @@ impl World {
                 }
                 if let Some(vt) = vt {
                     login = login.on_vt(vt);
+                    if vt == 2 {
+                        login.open.params.kind = SessionType::Wayland;
+                    }
                 }
                 login.open.more = more;
                 self.open(login);
@@ -134,6 +138,27 @@ impl World {
                 self.kernel.foreground = u32::from(number).try_into().ok();
                 self.send(Event::VtChanged { foreground: self.kernel.foreground });
             }
+            Step::LetGo { fifo } => {
+                let fifos: Vec<_> = self.kernel.fifos.keys().cloned().collect();
+                if let Some(session) = pick(&fifos, fifo) {
+                    self.let_go_of_fifo(session);
+                }
+            }
+            Step::Release { .. }
+            | Step::Fifo { .. }
+            | Step::TerminateSeat { .. }
+            | Step::Activate { .. }
+            | Step::Switch { .. }
+            | Step::Lock { .. }
+            | Step::IdleHint { .. }
+            | Step::LockedHint { .. }
+            | Step::Complete { .. }
+            | Step::TakeControl { .. }
+            | Step::ReleaseControl { .. }
+            | Step::ProgramGone { .. }
+            | Step::SetType { .. }
+            | Step::SetDisplay { .. }
+            | Step::SetTty { .. } => self.is_asked(step),
             Step::Temper(temper) => self.temper = temper,
             Step::Fail(failures) => {
                 self.failures = failures;
@@ -246,14 +271,14 @@ impl World {
 
     /// Sessions that keep their users, and managers.
     fn what_stays(&self) -> (Vec<SessionId>, Vec<(Uid, u32)>) {
-        let mut sessions = self.model.sessions();
-        sessions.retain(|session| session.state != SessionState::Closing && session.class.pins_user());
+        let stays = |session: &&Session| !session.is_closing() && session.params.class.pins_user();
+        let sessions = self.model.sessions.values().filter(stays);
         let users = self.model.users();
         let managers = users.into_iter().filter_map(|user| Some((user.uid, user.manager_pid?)));
-        (sessions.into_iter().map(|session| session.id).collect(), managers.collect())
+        (sessions.map(|session| session.id.clone()).collect(), managers.collect())
     }
 
-    fn session_ids(&self) -> Vec<SessionId> {
+    pub(super) fn session_ids(&self) -> Vec<SessionId> {
         self.model.sessions().into_iter().map(|session| session.id).collect()
     }
 
@@ -301,6 +326,6 @@ fn account_of(number: u8, other: bool) -> Account {
     if other { Account { name: other_name(account.uid), ..account } } else { account }
 }
 
-fn pick<T>(from: &[T], choice: u8) -> Option<&T> {
+pub(super) fn pick<T>(from: &[T], choice: u8) -> Option<&T> {
     from.get(usize::from(choice) % from.len().max(1))
 }

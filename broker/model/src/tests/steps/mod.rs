@@ -1,13 +1,15 @@
 //! What can happen on a machine, as data: a history is a list of these. Numbers choose among what there is at that moment,
 //! so that every list is a possible history, and still one when something is taken out of it.
 
+mod asked;
 mod happen;
 mod strategy;
 
 use usher_protocol::ids::Uid;
-use usher_protocol::session::{KillWhom, SessionClass};
+use usher_protocol::session::{KillWhom, SessionClass, SessionType};
 
 use super::world::{Failures, Kernel, Temper, World, account, name, uid};
+use crate::event::SwitchTo;
 use crate::settings::Settings;
 
 pub(super) use strategy::{machine, racing, step, step_of_a_life};
@@ -15,6 +17,7 @@ pub(super) use strategy::{machine, racing, step, step_of_a_life};
 /// Something that happens. As it is printed, it can be pasted into `regressions.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
+    /// On the second virtual terminal people run a desktop.
     Open {
         user: u8,
         other_name: bool,
@@ -80,6 +83,79 @@ pub(super) enum Step {
         signal: i32,
     },
     Vt {
+        number: u8,
+    },
+    /// The PAM application announces the logout.
+    Release {
+        session: u8,
+    },
+    /// A session is held open by a FIFO, too.
+    Fifo {
+        session: u8,
+    },
+    /// Whoever holds a FIFO lets go of it.
+    LetGo {
+        fifo: u8,
+    },
+    TerminateSeat {
+        by: u8,
+    },
+    Activate {
+        session: u8,
+        by: u8,
+    },
+    Switch {
+        to: SwitchTo,
+        by: u8,
+    },
+    /// One session, or all.
+    Lock {
+        session: Option<u8>,
+        lock: bool,
+        by: u8,
+    },
+    IdleHint {
+        session: u8,
+        idle: bool,
+        by: u8,
+    },
+    LockedHint {
+        session: u8,
+        locked: bool,
+        by: u8,
+    },
+    /// The user has become a complete one.
+    Complete {
+        session: u8,
+        by: u8,
+    },
+    TakeControl {
+        session: u8,
+        program: u8,
+        force: bool,
+        by: u8,
+    },
+    ReleaseControl {
+        session: u8,
+        program: u8,
+    },
+    /// A program leaves the bus.
+    ProgramGone {
+        program: u8,
+    },
+    SetType {
+        session: u8,
+        program: u8,
+        kind: SessionType,
+    },
+    SetDisplay {
+        session: u8,
+        program: u8,
+        number: u8,
+    },
+    SetTty {
+        session: u8,
+        program: u8,
         number: u8,
     },
     Temper(Temper),

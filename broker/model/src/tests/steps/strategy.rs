@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Conf, KillWhom, Machine, SessionClass, Step, Temper};
+use super::{Conf, KillWhom, Machine, SessionClass, SessionType, Step, SwitchTo, Temper};
 use crate::settings::SECOND;
 use crate::tests::world::Failures;
 
@@ -13,7 +13,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 
 /// Any in which the broker does not die.
 pub(crate) fn step_of_a_life() -> impl Strategy<Value = Step> {
-    prop_oneof![37 => people(), 18 => administrator(), 8 => trouble(), 16 => time()]
+    prop_oneof![37 => people(), 18 => administrator(), 24 => bus(), 8 => trouble(), 16 => time()]
 }
 
 /// Steps of one user's logins and logouts, in any order, with everything that is under way between them.
@@ -56,6 +56,8 @@ fn people() -> impl Strategy<Value = Step> {
         6 => Just(SessionClass::User),
         1 => Just(SessionClass::Greeter),
         1 => Just(SessionClass::Background),
+        1 => Just(SessionClass::UserIncomplete),
+        1 => Just(SessionClass::UserLight),
         2 => Just(SessionClass::BackgroundLight),
         2 => Just(SessionClass::Manager),
     ];
@@ -91,6 +93,45 @@ fn administrator() -> impl Strategy<Value = Step> {
         2 => conf().prop_map(Step::Reload),
         1 => (user(), any::<bool>()).prop_map(|(user, there)| Step::FlagFile { user, there }),
         1 => (user(), any::<bool>()).prop_map(|(user, there)| Step::Account { user, there }),
+    ]
+}
+
+/// What is asked for through the bus, mostly by root and by the first user.
+fn bus() -> impl Strategy<Value = Step> {
+    let by = || 0..2_u8;
+    let program = || 0..3_u8;
+    let session = any::<u8>;
+    let flag = any::<bool>;
+    let to = prop_oneof![
+        2 => (0..4_u32).prop_map(SwitchTo::Position),
+        1 => Just(SwitchTo::Next),
+        1 => Just(SwitchTo::Previous),
+    ];
+    let kind = prop::sample::select(vec![SessionType::Wayland, SessionType::X11, SessionType::Tty]);
+    prop_oneof![
+        3 => session().prop_map(|session| Step::Release { session }),
+        4 => session().prop_map(|session| Step::Fifo { session }),
+        2 => session().prop_map(|fifo| Step::LetGo { fifo }),
+        1 => by().prop_map(|by| Step::TerminateSeat { by }),
+        3 => (session(), by()).prop_map(|(session, by)| Step::Activate { session, by }),
+        3 => (to, by()).prop_map(|(to, by)| Step::Switch { to, by }),
+        1 => (prop::option::of(session()), flag(), by())
+            .prop_map(|(session, lock, by)| Step::Lock { session, lock, by }),
+        3 => (session(), flag(), by()).prop_map(|(session, idle, by)| Step::IdleHint { session, idle, by }),
+        1 => (session(), flag(), by())
+            .prop_map(|(session, locked, by)| Step::LockedHint { session, locked, by }),
+        3 => (session(), by()).prop_map(|(session, by)| Step::Complete { session, by }),
+        4 => (session(), program(), flag(), by()).prop_map(|(session, program, force, by)| {
+            Step::TakeControl { session, program, force, by }
+        }),
+        1 => (session(), program()).prop_map(|(session, program)| Step::ReleaseControl { session, program }),
+        1 => program().prop_map(|program| Step::ProgramGone { program }),
+        3 => (session(), program(), kind)
+            .prop_map(|(session, program, kind)| Step::SetType { session, program, kind }),
+        1 => (session(), program(), any::<u8>())
+            .prop_map(|(session, program, number)| Step::SetDisplay { session, program, number }),
+        1 => (session(), program(), any::<u8>())
+            .prop_map(|(session, program, number)| Step::SetTty { session, program, number }),
     ]
 }
 
