@@ -1,15 +1,11 @@
 //! seat0 and its virtual terminals: given to whoever the kernel says sits there, and to nobody who just says so.
-//!
-//! The terminals are the host's, so that two tests must not use the same one at a time. Where there are none, as in most
-//! containers, the tests of them say so and pass.
 
-use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
+mod seats_common;
+
 use std::path::Path;
 
-use nix::fcntl::OFlag;
-use rustix::fs::{FlockOperation, flock};
-use usher_tests::{ALICE, BOB, Background, Machine};
+use seats_common::{login, terminal};
+use usher_tests::{ALICE, BOB, Machine};
 
 /// What alice's login shell does on a terminal where nobody types: it says where it is, and waits.
 const PROFILE: &str = "\
@@ -37,34 +33,6 @@ fn machine() -> Machine {
         .pam_line("wishes", "session optional pam_usher.so")
         .pam_line("wishes", "session optional pam_exec.so stdout /etc/show.sh")
         .boot()
-}
-
-/// The terminal with that number, this test's alone until the file is closed; nothing where there is none that works.
-fn terminal(number: u32) -> Option<File> {
-    let path = format!("/dev/tty{number}");
-    if !Path::new("/sys/class/tty/tty0/active").exists() {
-        eprintln!("not tested: this computer has no virtual terminals");
-        return None;
-    }
-    // Not as a controlling terminal, whoever runs the test.
-    match File::options().read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(&path) {
-        Ok(file) => {
-            flock(&file, FlockOperation::LockExclusive).unwrap();
-            Some(file)
-        }
-        Err(error) => {
-            eprintln!("not tested: {path} does not work here: {error}");
-            None
-        }
-    }
-}
-
-/// login(1) as getty starts it: leader of a session with that controlling terminal, and nobody at the keyboard.
-fn login<'m>(machine: &'m Machine, user: &str, number: u32) -> Background<'m> {
-    machine.as_user(user, &["sh", "-c", "test -p ~/go || mkfifo ~/go"]);
-    // The shell is the leader of a session without a terminal: the first one that it opens becomes that.
-    let script = format!("exec login -f {user} < /dev/tty{number} > /dev/tty{number} 2>&1");
-    machine.spawn(&["sh", "-c", &script])
 }
 
 fn wait_shell(machine: &Machine) -> String {
