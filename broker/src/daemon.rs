@@ -14,7 +14,6 @@ use crate::inbox::Broker;
 use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
-use crate::logging::Logging;
 use crate::lookups::Lookups;
 use crate::manager::Managers;
 use crate::memory::Memory;
@@ -51,8 +50,8 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     Arguments::parse();
-    let logging = logging::start();
-    match serve(logging) {
+    logging::start();
+    match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -71,7 +70,7 @@ fn remove_contents(path: &Path) -> ExitCode {
     }
 }
 
-fn serve(logging: Logging) -> Result<()> {
+fn serve() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("usherd must run as root");
     }
@@ -85,14 +84,14 @@ fn serve(logging: Logging) -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    runtime.block_on(start(&lock, logging))?;
+    runtime.block_on(start(&lock))?;
     info!("usherd stops; sessions, user managers and runtime directories stay");
     // Work that is under way in other threads is taken up again by the next usherd.
     runtime.shutdown_background();
     Ok(())
 }
 
-async fn start(lock: &Lock, logging: Logging) -> Result<()> {
+async fn start(lock: &Lock) -> Result<()> {
     let descriptors = limits::raise_open_files().now;
     // First of all: who logs in while this usherd finds out what the last one has left waits for it, within his budget,
     // instead of being told that there is none.
@@ -154,7 +153,7 @@ async fn start(lock: &Lock, logging: Logging) -> Result<()> {
         for listener in listeners {
             tokio::spawn(socket::serve(listener, service.clone()));
         }
-        tokio::spawn(dbus::serve(service, logging));
+        tokio::spawn(dbus::serve(service));
         info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
         tell_service_manager();
     };

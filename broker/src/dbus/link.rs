@@ -102,8 +102,8 @@ async fn write(bus: &Connection, mut outgoing: Outgoing) {
         for item in items {
             match item {
                 Item::Message(message) => messages.push(message),
-                Item::Change(change) => match signals::signal(&change) {
-                    Ok(signal) => messages.push(signal),
+                Item::Change(change) => match signals::of(&change) {
+                    Ok(signal) => messages.extend(signal),
                     Err(error) => error!(%error, ?change, "cannot tell the bus what has changed"),
                 },
             }

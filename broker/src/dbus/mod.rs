@@ -42,7 +42,6 @@ use zbus::Connection;
 
 use polkit::Polkit;
 
-use crate::logging::Logging;
 use crate::socket::Service;
 use crate::sys::appearance::Appearance;
 use crate::sys::clock;
@@ -54,15 +53,14 @@ const ATTEMPTS: [u64; 6] = [5, 20, 50, 100, 200, 400];
 /// What the facade knows, whichever bus it is on.
 pub(crate) struct Facade {
     service: Service,
-    logging: Logging,
     polkit: Polkit,
     /// When usherd was started.
     start: Now,
 }
 
 /// Serves the bus for ever: whenever there is one.
-pub(crate) async fn serve(service: Service, logging: Logging) {
-    let facade = Arc::new(Facade { service, logging, polkit: Polkit::default(), start: clock::now() });
+pub(crate) async fn serve(service: Service) {
+    let facade = Arc::new(Facade { service, polkit: Polkit::default(), start: clock::now() });
     loop {
         let watch = match Appearance::of(&address::socket()) {
             Ok(watch) => watch,

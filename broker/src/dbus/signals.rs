@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use usher_model::{Change, Idleness, SeatProperty, SessionProperty, UserProperty};
+use usher_protocol::ids::SeatId;
 use zbus::{Message, OwnedObjectPath, Type, Variant};
 
 use super::interfaces::{Interface, MANAGER, PROPERTIES, SEAT, SESSION, USER};
@@ -32,6 +33,14 @@ pub(crate) fn of(change: &Change) -> zbus::Result<Option<Message>> {
         Change::Idle(idleness) => return properties_changed(path::MANAGER, &MANAGER, idle(idleness)),
     };
     Ok(Some(signal))
+}
+
+/// The signal that tells of a seat that there is from now on. seat0 is there as soon as usherd is.
+///
+/// # Errors
+/// As for [`of`].
+pub(crate) fn seat_new(id: &SeatId) -> zbus::Result<Message> {
+    of_manager("SeatNew", id.as_str(), path_of_seat(id))
 }
 
 /// A signal of the manager that names an object.

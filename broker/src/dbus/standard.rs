@@ -116,10 +116,7 @@ async fn set(call: &Call, target: &Target) -> Reply {
         return Err(Failure::denied(format!("Only root may set {}", property.name)));
     }
     match target.object {
-        Object::LogControl => {
-            let word: String = value.try_into().map_err(|_| Failure::invalid("Not a string"))?;
-            log_control::set(&call.link.facade.logging, property.name, &word)?;
-        }
+        Object::LogControl => log_control::set(property.name, value)?,
         _ => return Err(Failure::not_supported("usherd writes no wall messages yet")),
     }
     call.done()

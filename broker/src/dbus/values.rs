@@ -9,6 +9,7 @@ use super::call::Call;
 use super::dispatch::{Found, Target};
 use super::failure::Failure;
 use super::interfaces::{Interface, LOG_CONTROL, MANAGER, Property, SCOPE, SEAT, SESSION, SLICE, USER};
+use super::log_control::LogControl;
 use super::properties::{self, Dictionary, Properties};
 use crate::sys::idle;
 
@@ -70,7 +71,7 @@ async fn source(call: &Call, target: &Target, idle: bool) -> Result<Box<dyn Prop
             Box::new(properties::Manager { view, idle })
         }
         Found::Unit(unit) => Box::new(unit.clone()),
-        Found::LogControl => Box::new(call.link.facade.logging.clone()),
+        Found::LogControl => Box::new(LogControl),
         Found::Nothing => Box::new(Nothing),
     })
 }
