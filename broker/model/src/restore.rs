@@ -86,6 +86,9 @@ impl Model {
         for uid in model.users.keys().copied().collect::<Vec<_>>() {
             model.bring_up_to_date(now, uid, &mut out);
         }
+        for (id, _) in model.sessions.iter().filter(|(_, session)| session.fifo) {
+            out.act(Effect::OpenFifo(id.clone()));
+        }
         // The configuration may have changed meanwhile.
         model.resize_runtime_dirs(&mut out);
         let unknown = model.lingering.iter().filter(|(_, uid)| uid.is_none());
@@ -201,10 +204,8 @@ impl Model {
         if let Some(leader) = misplaced {
             out.act(Effect::CreateScope { uid, session: id.clone(), leader });
         }
-        if session.fifo {
-            out.act(Effect::OpenFifo(id.clone()));
-        } else if record.fifo || record.state == SessionState::Closing {
-            // Also of one that an earlier broker had no time to remove.
+        if closing && (record.fifo || record.state == SessionState::Closing) {
+            // An earlier broker may have had no time to do so.
             out.act(Effect::RemoveFifo(id.clone()));
         }
         if let Some(controller) = session.controller.clone() {

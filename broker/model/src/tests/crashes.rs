@@ -3,11 +3,13 @@
 
 use proptest::prelude::*;
 use usher_protocol::session::SessionClass::{self, *};
+use usher_protocol::session::SessionType;
 
 use super::histories::cases;
 use super::steps::Step::{self, *};
 use super::steps::{Machine, machine, step_of_a_life};
 use super::world::{Failures, Temper};
+use crate::event::SwitchTo;
 use crate::settings::SECOND;
 
 /// Each random history here is lived through once for every effect it has, up to a hundred.
@@ -99,6 +101,36 @@ fn stories() -> Vec<Vec<Step>> {
         vec![login(1), Settle, OpenBy { process: 1, user: 1, retry: false }, Settle, CLOSE, A_MINUTE],
         vec![open(1, Manager), Settle, CLOSE, A_MINUTE],
         vec![open(1, BackgroundLight), Settle, login(1), Settle, CLOSE, CLOSE, A_MINUTE],
+        // What is asked for through the bus.
+        vec![login(1), Settle, Fifo { session: 0 }, Release { session: 0 }, EXIT, A_MINUTE],
+        vec![login(1), Settle, Fifo { session: 0 }, LetGo { fifo: 0 }, Settle, EXIT, A_MINUTE],
+        vec![login(1), Settle, Fifo { session: 0 }, TerminateUser { user: 1 }, Settle],
+        vec![login(1), Settle, Release { session: 0 }, A_MINUTE],
+        vec![open(1, UserIncomplete), Settle, Complete { session: 0, by: 0 }, Settle, CLOSE, A_MINUTE],
+        vec![
+            on_vt(1),
+            on_vt(2),
+            Settle,
+            Activate { session: 1, by: 0 },
+            Settle,
+            IdleHint { session: 1, idle: true, by: 0 },
+            LockedHint { session: 0, locked: true, by: 0 },
+            Lock { session: None, lock: true, by: 0 },
+            Switch { to: SwitchTo::Next, by: 0 },
+            Settle,
+            TerminateSeat { by: 0 },
+            A_MINUTE,
+        ],
+        vec![
+            login(1),
+            Settle,
+            TakeControl { session: 0, program: 1, force: false, by: 0 },
+            SetType { session: 0, program: 1, kind: SessionType::X11 },
+            SetDisplay { session: 0, program: 1, number: 1 },
+            SetTty { session: 0, program: 1, number: 1 },
+            TakeControl { session: 0, program: 2, force: true, by: 0 },
+            ProgramGone { program: 2 },
+        ],
         // Edges that fail.
         vec![
             fail(Failures { scope: true, ..usual }),
@@ -141,7 +173,8 @@ fn stories() -> Vec<Vec<Step>> {
 
 fn machines() -> impl Iterator<Item = Machine> {
     let machine = Machine { delayed: false, lingering: false, cgroups: true, managers: true, vts: true };
-    [machine, Machine { delayed: true, ..machine }, Machine { cgroups: false, ..machine }].into_iter()
+    let plain = Machine { cgroups: false, vts: false, ..machine };
+    [machine, Machine { delayed: true, ..machine }, plain].into_iter()
 }
 
 #[test]

@@ -86,3 +86,9 @@ fn the_number_of_a_session_that_is_not_taken_over_is_given_again() {
     ];
     lives(Machine { cgroups: false, managers: false, ..USUAL }, steps);
 }
+
+#[test]
+fn a_restart_opens_no_fifo_of_a_session_that_it_ends() {
+    let steps = [login(1), Fifo { session: 0 }, CrashAfter { effects: 1 }, TerminateUser { user: 1 }];
+    lives(Machine { cgroups: false, managers: false, ..USUAL }, steps.to_vec());
+}

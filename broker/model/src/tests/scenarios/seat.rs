@@ -3,17 +3,8 @@
 use usher_protocol::messages::Refusal;
 use usher_protocol::session::SessionClass;
 
-use super::super::world::Kernel;
 use super::*;
 use crate::event::Event;
-
-/// A machine with virtual terminals that shows the first.
-fn console(change: impl FnOnce(&mut Settings)) -> World {
-    let kernel = Kernel { has_vts: true, foreground: 1.try_into().ok(), ..Kernel::default() };
-    let mut settings = Settings { display_managers: vec!["gdm".to_owned()], ..Settings::default() };
-    change(&mut settings);
-    World::booted(settings, kernel)
-}
 
 fn seat_of(world: &World, session: &SessionId) -> (Option<String>, Option<u32>) {
     let view = world.model.session(session).unwrap();
@@ -35,7 +26,7 @@ fn on_seat0(vt: u32) -> (Option<String>, Option<u32>) {
 
 #[test]
 fn a_terminal_counts_when_the_kernel_agrees() {
-    let mut world = console(|_| {});
+    let mut world = console();
     let (seated, _) = world.login(Login::of(alice()).on_vt(1));
     assert_eq!(seat_of(&world, &seated), on_seat0(1));
     let (liar, _) = world.login(Login::of(bob()).claims_vt(2));
@@ -48,7 +39,7 @@ fn a_terminal_counts_when_the_kernel_agrees() {
 
 #[test]
 fn nobody_sits_here_from_afar() {
-    let mut world = console(|_| {});
+    let mut world = console();
     for far in [
         |login: &mut Login| login.open.params.remote = true,
         |login: &mut Login| login.open.params.remote_host = "192.0.2.1".to_owned(),
@@ -62,7 +53,7 @@ fn nobody_sits_here_from_afar() {
 
 #[test]
 fn a_display_manager_is_trusted() {
-    let mut world = console(|_| {});
+    let mut world = console();
     let (session, _) = world.login(Login::of(alice()).service("gdm").claims_vt(2));
     assert_eq!(seat_of(&world, &session), on_seat0(2));
     let mut elsewhere = Login::of(bob()).service("gdm").claims_vt(3);
@@ -73,7 +64,7 @@ fn a_display_manager_is_trusted() {
 
 #[test]
 fn one_session_a_terminal_but_greeters_share() {
-    let mut world = console(|_| {});
+    let mut world = console();
     let greeter = || Login::of(uid(110)).service("gdm").class(SessionClass::Greeter).claims_vt(1);
     let (_, screen) = world.login(greeter());
     let (first, leader) = world.login(Login::of(alice()).on_vt(1));
@@ -93,7 +84,7 @@ fn one_session_a_terminal_but_greeters_share() {
 
 #[test]
 fn a_login_on_the_terminal_of_a_greeter_puts_it_into_the_background_on_file_too() {
-    let mut world = console(|_| {});
+    let mut world = console();
     let (greeter, _) =
         world.login(Login::of(uid(110)).service("gdm").class(SessionClass::Greeter).claims_vt(1));
     assert!(world.kernel.session_files[&greeter].active);
@@ -108,7 +99,7 @@ fn a_login_on_the_terminal_of_a_greeter_puts_it_into_the_background_on_file_too(
 
 #[test]
 fn switching_terminals_switches_the_active_session() {
-    let mut world = console(|_| {});
+    let mut world = console();
     let (one, _) = world.login(Login::of(alice()).on_vt(1));
     let (two, _) = world.login(Login::of(bob()).on_vt(2));
     let states = |world: &World| (world.state(&one), world.state(&two));
@@ -128,7 +119,7 @@ fn switching_terminals_switches_the_active_session() {
 
 #[test]
 fn a_session_without_a_seat_is_always_active() {
-    let mut world = console(|_| {});
+    let mut world = console();
     let (session, _) = world.login(Login::of(alice()));
     switch_to(&mut world, 5);
     assert_eq!(world.state(&session), Some(SessionState::Active));
