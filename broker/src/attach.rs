@@ -75,9 +75,12 @@ pub fn attach(root: &CgroupRoot, wanted: &Attachment<'_>) -> Result<(), AttachEr
     // All are looked at before any is moved.
     let looked_at = wanted.pids.iter().map(|pid| look(root, wanted, uid, *pid));
     let candidates = looked_at.collect::<Result<Vec<_>, _>>()?;
-    let moved = candidates.iter().map(|candidate| take(root, &target, candidate));
-    // One that cannot be moved keeps none of the others.
-    moved.fold(Ok(()), |first, next| first.and(next))
+    let mut first = Ok(());
+    for candidate in &candidates {
+        // One that cannot be moved keeps none of the others.
+        first = first.and(take(root, &target, candidate));
+    }
+    first
 }
 
 /// Whose manager's unit it is; checks that the caller may put processes there.

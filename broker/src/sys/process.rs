@@ -26,14 +26,14 @@ pub fn facts(pid: u32) -> Result<Facts> {
 /// The name comes first, and line ends in it are escaped: proc_pid_status(5).
 fn parse(status: &str) -> Option<Facts> {
     let value = |key: &str| status.lines().find_map(|line| line.strip_prefix(key));
-    let mut uids = value("Uid:")?.split_ascii_whitespace().map(str::parse::<u32>);
-    let first = uids.next()?.ok()?;
-    let mut count = 1;
-    let same = uids.inspect(|_| count += 1).fold(true, |same, uid| same && uid == Ok(first));
+    let uids = value("Uid:")?.split_ascii_whitespace().map(str::parse);
+    let uids = uids.collect::<Result<Vec<u32>, _>>().ok()?;
+    let [real, effective, saved, file_system] = uids[..] else { return None };
+    let same = [effective, saved, file_system].iter().all(|uid| *uid == real);
     // The kernel's own have no memory.
     let kernel_thread =
-        value("VmSize:").is_none() && value("State:").is_some_and(|state| !state.contains("Z"));
-    (count == 4).then_some(Facts { owner: same.then_some(first), kernel_thread })
+        value("VmSize:").is_none() && value("State:").is_some_and(|state| !state.contains('Z'));
+    Some(Facts { owner: same.then_some(real), kernel_thread })
 }
 
 #[cfg(test)]
