@@ -9,6 +9,7 @@
 //! * `restore` finds out at start what was there before; `config` and `settings` read usher.conf;
 //! * `daemon` puts it all together; `crash` is for tests of what a crash leaves behind.
 
+pub mod attach;
 mod belonging;
 pub mod config;
 mod counter;

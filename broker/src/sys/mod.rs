@@ -16,6 +16,7 @@ pub mod mount;
 pub mod pidfd;
 pub mod power;
 mod proc;
+pub mod process;
 mod raw;
 mod readiness;
 pub mod scope_watch;

@@ -45,11 +45,18 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start() -> Self {
-        let mut child = Command::new("cat")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("cat can be started");
+        Self::run(&mut Command::new("cat"))
+    }
+
+    /// One of that user's.
+    pub(crate) fn start_as(uid: Uid) -> Self {
+        use std::os::unix::process::CommandExt;
+        Self::run(Command::new("cat").uid(uid.get()).gid(GID))
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("cat can be started");
         let stdin = child.stdin.take();
         Self { child, stdin }
     }

@@ -4,8 +4,8 @@
 use rustix::io::Errno;
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
-use super::super::{Context, Result, pidfd};
-use super::{CgroupRoot, cgroup_of};
+use super::super::{Context, Result};
+use super::CgroupRoot;
 
 impl CgroupRoot {
     /// [`CgroupRoot::create_scope`] for a leader by its number and start time. Whoever else was moved in its place is put
@@ -16,10 +16,7 @@ impl CgroupRoot {
     pub fn place_leader(&self, uid: Uid, id: &SessionId, leader: LeaderPid) -> Result<()> {
         self.create_scope(uid, id, leader.pid)?;
         // One that has ended after it was moved is nobody else; its end is noticed elsewhere.
-        if pidfd::leader_of(leader.pid).is_ok_and(|moved| moved != leader) {
-            let parent = pidfd::parents(leader.pid).next();
-            let origin = parent.and_then(|parent| cgroup_of(parent.pid));
-            self.move_pid(leader.pid, origin.as_deref().unwrap_or("/"))?;
+        if self.put_back_others(leader, &self.scope_path(uid, id))? {
             self.reap_scope(uid, id)?;
             return Err(Errno::SRCH).context("move the leader, which is gone, to", id.scope());
         }

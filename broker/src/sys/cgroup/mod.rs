@@ -3,6 +3,7 @@
 //!
 //! Slices and scopes belong to root; `user@UID.service` belongs to the user, who may do below it what he likes.
 
+mod delegated;
 mod leader;
 pub(crate) mod path;
 mod survivors;
@@ -17,7 +18,9 @@ use rustix::fs::{Access, XattrFlags};
 use usher_model::Reaped;
 use usher_protocol::ids::{SessionId, Uid};
 
-pub use path::{owner_of, session_of};
+pub use delegated::Delegated;
+pub(crate) use path::is_sound;
+pub use path::{manager_of, owner_of, session_of};
 pub use survivors::Survivors;
 
 use super::{Context, Result, SysError, pidfd, proc};

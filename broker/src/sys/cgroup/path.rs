@@ -21,6 +21,13 @@ pub fn owner_of(path: &str, pid1: &str) -> Option<Uid> {
     slice.strip_prefix("user-")?.strip_suffix(".slice")?.parse().ok()
 }
 
+/// The user whose manager's unit a cgroup is, or is below: `user@UID.service` in that user's slice.
+pub fn manager_of(path: &str, pid1: &str) -> Option<Uid> {
+    let owner = owner_of(path, pid1)?;
+    let unit = components(path, pid1)?.find(|name| !is_slice(name))?;
+    (unit == owner.manager_unit()).then_some(owner)
+}
+
 /// Whether a cgroup is `top` or below it.
 pub(crate) fn is_below(path: &str, top: &str) -> bool {
     let top = top.trim_end_matches('/');
@@ -84,6 +91,24 @@ mod tests {
         assert_eq!(owner("/system.slice/x.service", "/"), None);
         assert_eq!(owner("/user.slice/user-1000.slice/deeper.slice/x.service", "/"), None);
         assert_eq!(owner("/user.slice/user-01000.slice/session-3.scope", "/"), None);
+    }
+
+    #[test]
+    fn managers() {
+        let manager = |path: &str| manager_of(path, "/init.scope").map(Uid::get);
+        assert_eq!(manager(UNIT), Some(1000));
+        assert_eq!(manager("/user.slice/user-1000.slice/user@1000.service"), Some(1000));
+        assert_eq!(manager(SCOPE), None);
+        for other in [
+            "/user.slice/user-1001.slice/user@1000.service",
+            "/user.slice/user-1000.slice/x.slice/user@1000.service",
+            "/user.slice/user-1000.slice/session-3.scope/user@1000.service",
+            "/user.slice/user@1000.service",
+            "/system.slice/user@1000.service",
+            "/user.slice/user-1000.slice/user@01000.service",
+        ] {
+            assert_eq!(manager(other), None, "{other}");
+        }
     }
 
     #[test]
