@@ -23,14 +23,10 @@ const CRASH_POINTS: (&str, &str) = ("usherd-crash-points", "/usr/sbin/usherd-cra
 const MODULE: &str = "libpam_usher.so";
 
 /// What of usher the system bus and polkit read, and where a package puts it: over systemd's, where the host has that.
-const DESCRIPTIONS: [(&str, &str); 4] = [
+const DESCRIPTIONS: [(&str, &str); 3] = [
     (
         "/usr/share/dbus-1/system.d/org.freedesktop.login1.conf",
         include_str!("../../packaging/dbus-1/org.freedesktop.login1.conf"),
-    ),
-    (
-        "/usr/share/dbus-1/system.d/org.freedesktop.systemd1.conf",
-        include_str!("../../packaging/dbus-1/org.freedesktop.systemd1.conf"),
     ),
     (
         "/usr/share/dbus-1/system-services/org.freedesktop.login1.service",
@@ -41,6 +37,11 @@ const DESCRIPTIONS: [(&str, &str); 4] = [
         include_str!("../../packaging/polkit-1/org.freedesktop.login1.policy"),
     ),
 ];
+/// This one only where systemd's is not there: on Debian that comes with `systemd --user`, whatever PID 1 is.
+const SYSTEMD1: (&str, &str) = (
+    "/usr/share/dbus-1/system.d/org.freedesktop.systemd1.conf",
+    include_str!("../../packaging/dbus-1/org.freedesktop.systemd1.conf"),
+);
 
 /// The program that makes machines and enters them.
 pub(crate) fn sandbox_program() -> Result<PathBuf> {
@@ -71,7 +72,8 @@ pub(crate) fn descriptions() -> Vec<File> {
         mode: 0o644,
         owner: 0,
     };
-    DESCRIPTIONS.map(file).to_vec()
+    let missing = (!Path::new(SYSTEMD1.0).exists()).then_some(SYSTEMD1);
+    DESCRIPTIONS.into_iter().chain(missing).map(file).collect()
 }
 
 /// usherd with crash points.

@@ -17,7 +17,7 @@ use super::call::Call;
 use super::caller::Callers;
 use super::failure::Failure;
 use super::queue::{self, Item, Outgoing, Queue};
-use super::{Facade, dispatch, signals, systemd1};
+use super::{Facade, dispatch, signals};
 
 /// How many calls may be worked on at one time, and how many of them for one connection: most wait for polkit or the name
 /// service.
@@ -35,24 +35,35 @@ pub(crate) struct Link {
     watched: Mutex<BTreeSet<BusName>>,
 }
 
-/// Serves a connection until it ends.
+/// Serves org.freedesktop.login1 on a connection until that ends.
 pub(crate) async fn serve(bus: Connection, facade: &Arc<Facade>) {
     let broker = &facade.service.broker;
-    let mut stream = MessageStream::from(&bus);
-    let (queue, outgoing) = queue::new();
-    let link = Arc::new(Link {
-        bus: bus.clone(),
-        facade: facade.clone(),
-        callers: Callers::default(),
-        queue: queue.clone(),
-        calls: Mutex::default(),
-        watched: Mutex::default(),
-    });
+    let (link, outgoing) = Link::new(bus, facade);
     // From here on nothing that changes is missed.
+    let queue = link.queue.clone();
     let follower = move |change: &Change| queue.push(Item::Change(change.clone()));
     broker.follow(Box::new(follower)).await;
+    run(&link, outgoing, own_login1(&link)).await;
+    // Whoever controls a session does so by a name on this bus.
+    let controllers = broker.query(Model::controllers).await.unwrap_or_default();
+    for controller in controllers {
+        broker.report(Event::ControllerGone { controller }).await;
+    }
+}
+
+/// Serves org.freedesktop.systemd1 on a connection until that ends.
+///
+/// It has to be another one. The bus's policy is about all names of who is called: where both names were one connection's,
+/// what the policy of the one denies would be denied to callers of the other.
+pub(crate) async fn serve_systemd1(bus: Connection, facade: &Arc<Facade>) {
+    let (link, outgoing) = Link::new(bus, facade);
+    run(&link, outgoing, own(&link, SYSTEMD1)).await;
+}
+
+/// Everything that is read and written, until the end.
+async fn run<T>(link: &Arc<Link>, outgoing: Outgoing, names: impl Future<Output = T>) {
+    let mut stream = MessageStream::from(&link.bus);
     let overflow = outgoing.overflow();
-    let names = own_names(&link);
     let reading = async {
         while let Some(message) = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {
             match message {
@@ -64,25 +75,16 @@ pub(crate) async fn serve(bus: Connection, facade: &Arc<Facade>) {
     let all = async { tokio::join!(names, reading) };
     tokio::select! {
         _ = all => {}
-        () = write(&bus, outgoing) => {}
+        () = write(&link.bus, outgoing) => {}
         () = overflow.notified() => error!("the system bus takes no messages any more: usherd connects to it anew"),
     }
-    // Whoever controls a session does so by a name on this bus.
-    let controllers = broker.query(Model::controllers).await.unwrap_or_default();
-    for controller in controllers {
-        broker.report(Event::ControllerGone { controller }).await;
-    }
-    let _ = bus.close().await;
+    let _ = link.bus.clone().close().await;
 }
 
-/// The names that usherd is known by.
-async fn own_names(link: &Arc<Link>) {
+async fn own_login1(link: &Arc<Link>) {
     link.forget_strangers().await;
-    let names: &[&str] = if systemd1::is_served() { &[LOGIN1, SYSTEMD1] } else { &[LOGIN1] };
-    if let Err(error) = bus::own_names(&link.bus, names).await {
-        return warn!(
-            "{LOGIN1} is not served: the system bus refuses ({error}); is usher's bus policy installed?"
-        );
+    if !own(link, LOGIN1).await {
+        return;
     }
     // As logind does when it starts: seats are there before anybody sits down.
     for seat in link.facade.service.broker.query(Model::seats).await.unwrap_or_default() {
@@ -90,6 +92,15 @@ async fn own_names(link: &Arc<Link>) {
             link.queue.push(Item::Message(signal));
         }
     }
+}
+
+/// Becomes known by a name; whether that went well.
+async fn own(link: &Link, name: &str) -> bool {
+    let owned = bus::own_names(&link.bus, &[name]).await;
+    if let Err(error) = &owned {
+        warn!("{name} is not served: the system bus refuses ({error}); is usher's bus policy installed?");
+    }
+    owned.is_ok()
 }
 
 async fn write(bus: &Connection, mut outgoing: Outgoing) {
@@ -116,6 +127,19 @@ async fn write(bus: &Connection, mut outgoing: Outgoing) {
 }
 
 impl Link {
+    fn new(bus: Connection, facade: &Arc<Facade>) -> (Arc<Self>, Outgoing) {
+        let (queue, outgoing) = queue::new();
+        let link = Self {
+            bus,
+            facade: facade.clone(),
+            callers: Callers::default(),
+            queue,
+            calls: Mutex::default(),
+            watched: Mutex::default(),
+        };
+        (Arc::new(link), outgoing)
+    }
+
     fn take(self: &Arc<Self>, message: Message) {
         match message.message_type() {
             Type::MethodCall => self.take_call(message),

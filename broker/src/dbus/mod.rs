@@ -33,6 +33,7 @@ mod systemd1;
 mod user;
 mod values;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,12 +71,25 @@ pub(crate) async fn serve(service: Service) {
             }
         };
         if let Some(connection) = connect().await {
-            link::serve(connection, &facade).await;
+            tokio::select! {
+                () = link::serve(connection, &facade) => {}
+                never = serve_systemd1(&facade) => match never {},
+            }
             info!("the system bus has gone; sessions go on, org.freedesktop.login1 is back as soon as it is");
         } else if watch.wait().await.is_err() {
             return;
         }
     }
+}
+
+/// The other name, where it is usherd's to have, for as long as there is the bus.
+async fn serve_systemd1(facade: &Arc<Facade>) -> Infallible {
+    while systemd1::is_served()
+        && let Some(connection) = connect().await
+    {
+        link::serve_systemd1(connection, facade).await;
+    }
+    std::future::pending().await
 }
 
 async fn connect() -> Option<Connection> {

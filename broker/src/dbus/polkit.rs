@@ -15,10 +15,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 use usher_protocol::ids::Uid;
-use zbus::names::{BusName, UniqueName};
+use zbus::names::UniqueName;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, DBusError, Message};
 use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags, Subject};
+
+use super::bus;
 
 #[cfg(test)]
 mod tests;
@@ -87,7 +89,7 @@ struct Place<'p> {
 impl Polkit {
     /// Whether polkit permits `action` to whoever sent a message: `sender`, whose user is `uid` according to the bus. With
     /// `interactive`, polkit may ask a person for a password, which takes up to five minutes; else the answer is there within
-    /// 25 seconds. The connection must not have a method timeout below that.
+    /// 25 seconds. The connection must have no time limit of its own.
     ///
     /// Root is not asked about here: root may.
     pub(crate) async fn check(
@@ -97,6 +99,7 @@ impl Polkit {
         action: &str,
         interactive: bool,
     ) -> Decision {
+        debug_assert_eq!(connection.method_timeout(), None, "shorter than a person takes");
         let Some(_place) = self.enter(uid) else {
             tracing::warn!(%uid, action, "polkit is not asked: too many questions are waiting for it");
             return Decision::TooMany;
@@ -154,7 +157,7 @@ impl Polkit {
                 Ok(Err(error)) if says_absent(&error) => return Ok(Decision::Absent),
                 Ok(Err(error)) => return Err(error.to_string()),
                 Err(_) if Instant::now() >= deadline => break format!("none came within {limit:?}"),
-                Err(_) => match self.is_there(connection, sender.into()).await {
+                Err(_) => match is_there(connection, sender).await {
                     Ok(true) => {}
                     Ok(false) => break "the caller has left the bus".to_owned(),
                     Err(error) => break error,
@@ -177,25 +180,13 @@ impl Polkit {
         if !matches!(decision, Decision::Granted | Decision::Absent) {
             return Ok(decision);
         }
-        if !self.is_there(connection, sender.into()).await? {
+        if !is_there(connection, sender).await? {
             return Err("the caller has left the bus".to_owned());
         }
-        let polkit = BusName::try_from(POLKIT).map_err(|error| error.to_string())?;
-        if decision == Decision::Absent && self.is_there(connection, polkit).await? {
+        if decision == Decision::Absent && is_there(connection, POLKIT).await? {
             return Err("it is there and says that somebody is not".to_owned());
         }
         Ok(decision)
-    }
-
-    /// Whether a name has an owner, by the bus's own word.
-    async fn is_there(&self, connection: &Connection, name: BusName<'_>) -> Result<bool, String> {
-        const BUS: &str = "org.freedesktop.DBus";
-        let call =
-            connection.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), "NameHasOwner", &name);
-        let reply = timeout(self.limits.prompt, call).await;
-        let reply = reply.map_err(|_| "the bus does not answer".to_owned())?;
-        let owned = reply.and_then(|reply| reply.body().deserialize());
-        owned.map_err(|error| format!("the bus does not say whether {name} is there: {error}"))
     }
 }
 
@@ -209,6 +200,13 @@ impl Drop for Place<'_> {
             }
         }
     }
+}
+
+/// Whether a name has an owner, by the bus's own word.
+async fn is_there(connection: &Connection, name: &str) -> Result<bool, String> {
+    let reply = bus::call(connection, "NameHasOwner", &(name,)).await;
+    let owned = reply.and_then(|reply| reply.body().deserialize());
+    owned.map_err(|error| format!("the bus does not say whether {name} is there: {error}"))
 }
 
 /// The crate names a subject by the header of his message.
