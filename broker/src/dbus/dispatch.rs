@@ -61,7 +61,7 @@ impl Target {
 async fn answer(call: &Call, target: Target, method: &str) -> Reply {
     match (target.object, target.found) {
         (Object::Manager, _) => manager::answer(call, method).await,
-        (Object::Systemd1, _) => systemd1::answer(call, method).await,
+        (Object::Systemd1, _) => systemd1::answer(call).await,
         (_, Found::Session(session)) => session::answer(call, *session, method).await,
         (_, Found::User(user)) => user::answer(call, user.uid, method).await,
         (_, Found::Seat(seat)) => seat::answer(call, seat.id, method).await,

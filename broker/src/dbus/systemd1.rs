@@ -11,6 +11,7 @@ use super::call::{Call, Reply};
 use super::failure::Failure;
 use super::path::Object;
 use super::properties::Properties;
+use crate::attach::{AttachError, Attachment, attach};
 
 /// Whether usherd answers for systemd here: not where PID 1 is systemd. sd_booted(3) says so, too, but its marker is there on
 /// some machines for the sake of programs that will not run without.
@@ -21,9 +22,36 @@ pub(super) fn is_served() -> bool {
     *SERVED
 }
 
-/// Answers one call.
-pub(super) async fn answer(_call: &Call, method: &str) -> Reply {
-    Err(Failure::not_supported(format!("usherd is not systemd and does not do {method}")))
+/// Answers one call: AttachProcessesToUnit is all that there is.
+pub(super) async fn answer(call: &Call) -> Reply {
+    let (unit, subcgroup, pids): (String, String, Vec<u32>) = call.arguments()?;
+    let Some(root) = call.link.facade.service.cgroups.clone() else {
+        return Err(Failure::not_supported("There are no control groups on this machine"));
+    };
+    let caller = call.caller;
+    // The kernel may take its time to move a process: not in the loop.
+    let attach = move || {
+        let (unit, subcgroup, pids) = (unit.as_str(), subcgroup.as_str(), pids.as_slice());
+        attach(&root, &Attachment { caller: caller.uid, caller_pid: caller.pid, unit, subcgroup, pids })
+    };
+    match tokio::task::spawn_blocking(attach).await {
+        Ok(attached) => attached?,
+        Err(error) => return Err(Failure::standard("Failed", error.to_string())),
+    }
+    call.done()
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        let message = error.to_string();
+        match error {
+            AttachError::InvalidArgs(_) => Self::invalid(message),
+            AttachError::AccessDenied(_) => Self::denied(message),
+            AttachError::NoSuchUnit(_) => Self::new("org.freedesktop.systemd1.NoSuchUnit", message),
+            AttachError::NoSuchProcess(_) => Self::standard("UnixProcessIdUnknown", message),
+            AttachError::Failed(_) => Self::standard("Failed", message),
+        }
+    }
 }
 
 /// A unit that a session or a user is.
