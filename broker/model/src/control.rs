@@ -115,6 +115,10 @@ impl Model {
     }
 
     fn change_type(&mut self, id: &SessionId, kind: SessionType, out: &mut Out) {
+        if !kind.is_graphical() {
+            // Who is no desktop any more says nothing of idleness.
+            self.note_idleness(id, None, out);
+        }
         let Some(session) = self.sessions.get_mut(id).filter(|s| s.params.kind != kind) else { return };
         session.params.kind = kind;
         self.dirty_sessions.insert(id.clone());

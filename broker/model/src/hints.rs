@@ -15,8 +15,7 @@ use crate::user::User;
 impl Session {
     /// Whether nobody uses the session, as far as it says so itself.
     pub(crate) fn idleness(&self) -> Idleness {
-        let speaks = self.params.class.can_idle() && self.params.kind.is_graphical();
-        match self.idle_since.filter(|_| speaks) {
+        match self.idle_since {
             Some(since) => Idleness { hint: true, since: since.realtime, since_monotonic: since.monotonic },
             None => Idleness::default(),
         }
@@ -76,15 +75,23 @@ impl Model {
         if session.idle_since.is_some() == idle {
             return Ok(());
         }
-        let (uid, seat) = (session.uid(), session.seat.clone());
-        let before = self.idlenesses(id);
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.idle_since = idle.then_some(now);
+        self.note_idleness(id, idle.then_some(now), out);
+        Ok(())
+    }
+
+    /// Notes since when nobody uses a session, and tells of all that are idle, or are not any more, by that.
+    pub(crate) fn note_idleness(&mut self, id: &SessionId, since: Option<Now>, out: &mut Out) {
+        if self.sessions.get(id).is_none_or(|session| session.idle_since == since) {
+            return;
         }
+        let before = self.idlenesses(id);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.idle_since = since;
+        let (uid, seat) = (session.uid(), session.seat.clone());
         self.dirty_sessions.insert(id.clone());
         let [of_session, of_seat, of_user, of_all] = self.idlenesses(id);
-        self.tell_session(id, vec![SessionProperty::Idle(of_session)], out);
         let [_, seat_before, user_before, all_before] = before;
+        self.tell_session(id, vec![SessionProperty::Idle(of_session)], out);
         if let Some(seat) = seat.filter(|_| of_seat != seat_before) {
             out.tell(Change::Seat(seat, vec![SeatProperty::Idle(of_seat)]));
         }
@@ -94,7 +101,6 @@ impl Model {
         if of_all != all_before {
             out.tell(Change::Idle(of_all));
         }
-        Ok(())
     }
 
     /// Of the session, the seat, its user, and everybody.

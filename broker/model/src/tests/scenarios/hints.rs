@@ -5,7 +5,7 @@ use usher_protocol::session::SessionClass;
 
 use super::*;
 use crate::change::Idleness;
-use crate::event::{Event, Now};
+use crate::event::{BusName, Event, Now};
 
 impl World {
     fn idle(&mut self, authority: Authority, session: &SessionId, idle: bool) -> Result<(), Refusal> {
@@ -116,6 +116,30 @@ fn what_a_session_has_said_of_itself_survives_a_restart() {
     world.wait(SECOND);
     world.crash();
     assert_eq!(world.model.session(&session), Some(before));
+}
+
+#[test]
+fn who_is_no_desktop_any_more_is_in_use() {
+    let mut world = World::new(Settings::default());
+    let session = world.desktop(alice());
+    let (controller, id) = (BusName(":1.1".to_owned()), session.clone());
+    let program = controller.clone();
+    let take =
+        |request| Event::TakeControl { request, authority: root(), session: id, controller, force: false };
+    world.ask(take).unwrap();
+    world.idle(root(), &session, true).unwrap();
+    world.take_log();
+    let (id, controller) = (session.clone(), program);
+    world.ask(|request| Event::SetType { request, session: id, controller, kind: SessionType::Tty }).unwrap();
+    let none = Idleness::default();
+    let told = [
+        format!("session 1 [Idle({none:?})]"),
+        format!("user 1000 [Idle({none:?})]"),
+        format!("all {none:?}"),
+        "session 1 [Kind(Tty)]".to_owned(),
+    ];
+    assert_eq!(world.told(), told);
+    assert_eq!(world.kernel.session_files[&session].idle_since, None);
 }
 
 #[test]
