@@ -34,6 +34,13 @@ fn a_manager_s_session_is_told_as_well_and_the_display_with_every_one() {
 }
 
 #[test]
+fn without_cgroups_a_session_stands_for_its_user_as_soon_as_it_is_told() {
+    let mut world = World::with(|s| s.cgroups = false);
+    world.login(Login::of(alice()));
+    assert_eq!(world.told(), ["user 1000 is new", "session 1 is new", "user 1000 display 1"]);
+}
+
+#[test]
 fn an_end_is_told_with_whoever_stands_for_the_user_now() {
     let mut world = World::new(Settings::default());
     let (first, leader) = world.login(Login::of(alice()));
