@@ -66,7 +66,8 @@ impl Broker {
         let word = if word.is_empty() { "self" } else { word };
         known_form(word)?;
         let call = Call::GetSession(SessionSelector { session: Some(word.to_owned()) });
-        self.call(&call).map(|SessionReply { session }| session)
+        let reply = self.call(&call).map_err(|error| explained(error, word));
+        reply.map(|SessionReply { session }| session)
     }
 
     /// The seat that a word stands for: an id, `self` or `auto`; empty is `self`.
@@ -79,7 +80,8 @@ impl Broker {
             known_seat_form(word)?;
         }
         let call = Call::GetSeat(SeatSelector { seat: Some(word.to_owned()) });
-        self.call(&call).map(|SeatReply { seat }| seat)
+        let reply = self.call(&call).map_err(|error| explained(error, word));
+        reply.map(|SeatReply { seat }| seat)
     }
 
     /// A user; nobody named is the caller.
@@ -113,6 +115,16 @@ pub fn known_form(word: &str) -> Result<SessionId, Refusal> {
 /// With the text for an unknown seat.
 pub fn known_seat_form(word: &str) -> Result<SeatId, Refusal> {
     word.parse().map_err(|_| Refusal::NoSuchSeat { seat: word.to_owned() })
+}
+
+/// logind's words for a caller for whom even `auto` finds nothing.
+fn explained(error: anyhow::Error, word: &str) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(Refusal::NoSessionForCaller {}) if word == "auto" => {
+            anyhow!("Caller does not belong to any known session and doesn't own any suitable session.")
+        }
+        _ => error,
+    }
 }
 
 fn connect_failed(error: CallError, socket: PathBuf) -> anyhow::Error {

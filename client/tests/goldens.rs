@@ -159,6 +159,19 @@ Remote: me@there
 }
 
 #[test]
+fn idle_since_before_the_computer_was_started() {
+    let view = session(json!({
+        "idle_hint": true, "idle_since": 1_795_224_337_000_000_u64 - 86_400_000_000, "idle_since_monotonic": 0,
+    }));
+    let text = status::session(&view, None, &now()).to_text();
+    assert!(text.contains("\n   Idle: yes since Fri 2026-11-20 01:25:37 UTC (1 day 0h ago)\n"), "{text}");
+    let rows = rows::sessions(&[view]);
+    let text = rows::session_table(&rows, &now()).to_text(false);
+    assert_eq!(text, "c4 1002 u2 - 108 user - yes -\n");
+    assert!(layout::to_text(&rows, false).expect("plain data").contains("\"idle\":true,\"since\":0"));
+}
+
+#[test]
 fn user_status() {
     let text = "\
 u2 (1002)

@@ -6,7 +6,7 @@ mod support;
 use serde_json::json;
 use support::world::{broker, id};
 use support::{Answer, FakeBroker};
-use usher_protocol::messages::{Call, SeatArg, SeatSelector, SessionArg, SessionSelector};
+use usher_protocol::messages::{Call, Refusal, SeatArg, SeatSelector, SessionArg, SessionSelector};
 
 fn get_session(word: &str) -> Call {
     Call::GetSession(SessionSelector { session: Some(word.into()) })
@@ -101,4 +101,21 @@ fn seats_are_terminated() {
     broker.run(&["terminate-seat", "seat0", "self"]).prints("");
     let end = || Call::TerminateSeat(SeatArg { seat: "seat0".parse().expect("a seat") });
     assert_eq!(broker.calls(), [end(), get_seat("self"), end()]);
+}
+
+#[test]
+fn whoever_is_nowhere_is_told_so() {
+    let broker = FakeBroker::start(|_| Answer::Refuse(Refusal::NoSessionForCaller {}));
+    let own = "Caller does not belong to any known session.";
+    let any = "Caller does not belong to any known session and doesn't own any suitable session.";
+    for (words, text) in [
+        (&["show-seat", "self"][..], format!("Failed to get path for seat 'self': {own}")),
+        (&["seat-status"], format!("Failed to get path for seat 'auto': {any}")),
+        (&["session-status"], format!("Failed to get path for session 'auto': {any}")),
+        (&["show-session", ""], format!("Failed to get path for session '': {own}")),
+        (&["activate"], format!("Failed to issue method call: {any}")),
+        (&["lock-session", "self"], format!("Failed to issue method call: {own}")),
+    ] {
+        broker.run(words).fails(&text);
+    }
 }

@@ -30,7 +30,7 @@ fn an_empty_seat() {
             "Failed to get path for seat 'seat1': No seat 'seat1' known",
         );
         // Neither is in a session.
-        let nobody = "Failed to get path for seat 'auto': Caller does not belong to any known session";
+        let nobody = "Failed to get path for seat 'auto': Caller does not belong to any known session and doesn't own any suitable session.";
         refused(&machine, caller, &["seat-status"], nobody);
     }
 }
@@ -86,7 +86,7 @@ fn a_login_on_a_terminal_is_shown_on_its_seat() {
     assert_eq!(inside(&machine, &ALICE, "usherctl show-seat self -P Id"), (0, "seat0\n".to_owned()));
     // Outside of it her session is found, too, since it is the one that stands for her.
     assert_eq!(shown(&machine, &ALICE, &["show-seat", "auto", "-P", "Id"]), "seat0\n");
-    let nobody = "Failed to get path for seat 'self': Caller does not belong to any known session";
+    let nobody = "Failed to get path for seat 'self': Caller does not belong to any known session.";
     refused(&machine, &ALICE, &["show-seat", "self"], nobody);
 }
 

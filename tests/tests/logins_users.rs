@@ -87,7 +87,7 @@ fn others_wait_only_so_long() {
         machine("Manager=/usr/bin/sleep 1000\nManagerReadyWaitSec=100ms\nManagerStartTimeoutSec=1h\n");
     let _usherd = machine.start_usherd();
     let script =
-        "echo $XDG_RUNTIME_DIR $XDG_SESSION_CLASS; usherctl show-user -P Manager; usherctl user-status";
+        "echo $XDG_RUNTIME_DIR $XDG_SESSION_CLASS; usherctl show-user alice -P Manager; usherctl user-status";
     let answer = machine.ssh("alice", script);
     assert!(answer.stdout.starts_with("/run/user/1001 user\nstarting\n"), "{answer}");
     assert!(answer.stdout.contains("Manager: starting\n"), "{answer}");
@@ -102,7 +102,7 @@ fn a_manager_that_fails_at_once_keeps_nobody_out() {
     let machine = machine("Manager=/usr/bin/false\nManagerReadyWaitSec=2min\n");
     let _usherd = machine.start_usherd();
     let mut ssh = machine.ssh_session("alice");
-    assert_eq!(ssh.ask("echo $XDG_RUNTIME_DIR; usherctl show-user -P State"), "/run/user/1001\nactive");
+    assert_eq!(ssh.ask("echo $XDG_RUNTIME_DIR; usherctl show-user alice -P State"), "/run/user/1001\nactive");
     // Tried a few times, then given up; whoever looks is told why.
     let shown = || machine.run(&["usherctl", "user-status", "alice"]).stdout;
     machine.wait_for("the manager to be given up", || shown().contains(" Manager: failed\n"));

@@ -74,17 +74,19 @@ impl Model {
     /// [`Refusal::NotSupported`]: there is no foreground that it could be in.
     pub(crate) fn activate(&mut self, id: &SessionId, out: &mut Out) -> Result<(), Refusal> {
         let Some(session) = self.sessions.get(id) else { return Ok(()) };
-        let refuse = |why| Err(Refusal::NotSupported { message: format!("Session '{id}' {why}") });
+        let refuse = |message: String| Err(Refusal::NotSupported { message });
+        // logind's words (contract/loginctl.md section 5).
+        let nowhere = || refuse("Operation not supported".to_owned());
         if session.seat.is_none() {
-            return refuse("is on no seat");
+            return nowhere();
         }
         if self.is_active(session) {
             return Ok(());
         }
         match (self.seat0.has_vts, session.vtnr) {
             (true, Some(vtnr)) => out.act(Effect::ActivateVt(vtnr)),
-            (true, None) => return refuse("is on no virtual terminal"),
-            (false, _) if session.is_closing() => return refuse("is closing"),
+            (true, None) => return nowhere(),
+            (false, _) if session.is_closing() => return refuse(format!("Session '{id}' is closing")),
             (false, _) => {
                 self.seat0.chosen = Some(id.clone());
                 self.seat_changed();

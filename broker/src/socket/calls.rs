@@ -9,7 +9,7 @@ use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::interface;
 use usher_protocol::messages::{
     Call, INTERFACE, InterfaceDescription, LingerRequest, ManagerReply, Nothing, Refusal, SERVICE_INTERFACE,
-    ServiceInfo, SessionList, SessionRequest, UserList, UserReply,
+    ServiceInfo, SessionList, SessionRequest,
 };
 
 use super::connection::Replies;
@@ -82,7 +82,7 @@ pub(crate) async fn answer(
             finish(replies, sessions).await
         }
         Call::ListUsers => {
-            let users = broker.query(Model::users).await.map(|users| UserList { users });
+            let users = named::users(broker).await;
             finish(replies, users).await
         }
         Call::ListSeats => {
@@ -98,10 +98,8 @@ pub(crate) async fn answer(
             finish(replies, seat).await
         }
         Call::GetUser(selector) => {
-            let uid = selector.uid.unwrap_or(caller);
-            let user = broker.query(move |model| model.user(uid)).await;
-            let user = user.and_then(|user| user.ok_or(Refusal::NoSuchUser { uid: uid.get() }));
-            finish(replies, user.map(|user| UserReply { user })).await
+            let user = named::user(selector.uid.unwrap_or(caller), broker).await;
+            finish(replies, user).await
         }
         Call::GetManager => {
             let manager = broker.query(Model::manager_view).await;

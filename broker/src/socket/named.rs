@@ -1,9 +1,12 @@
-//! Sessions and seats as callers name them: by id, or by the words `self` and `auto` (contract/dbus.md section 1).
+//! Sessions, users and seats as callers name them: by id, or by the words `self` and `auto` (contract/dbus.md section 1).
+
+use std::collections::BTreeMap;
 
 use usher_model::Model;
-use usher_protocol::ids::{SeatId, SessionId};
+use usher_protocol::ids::{SeatId, SessionId, Uid};
 use usher_protocol::messages::{
     Refusal, SeatList, SeatReply, SeatSelector, SeatView, SessionReply, SessionSelector, SessionView,
+    UserList, UserReply,
 };
 
 use super::Service;
@@ -34,6 +37,32 @@ pub(super) async fn session(
     };
     idle::fill_in(&mut session);
     Ok(SessionReply { session })
+}
+
+/// A user.
+pub(super) async fn user(uid: Uid, broker: &Broker) -> Result<UserReply, Refusal> {
+    let look = move |model: &Model| {
+        let user = model.user(uid)?;
+        let sessions: Vec<_> = user.sessions.iter().filter_map(|id| model.session(id)).collect();
+        Some((user, sessions))
+    };
+    let (mut user, sessions) = broker.query(look).await?.ok_or(Refusal::NoSuchUser { uid: uid.get() })?;
+    idle::fill_in_user(&mut user, &sessions);
+    Ok(UserReply { user })
+}
+
+/// Every user.
+pub(super) async fn users(broker: &Broker) -> Result<UserList, Refusal> {
+    let (mut users, sessions) = broker.query(|model| (model.users(), model.sessions())).await?;
+    let mut of_users: BTreeMap<Uid, Vec<&SessionView>> = BTreeMap::new();
+    for session in &sessions {
+        of_users.entry(session.uid).or_default().push(session);
+    }
+    for user in &mut users {
+        let sessions = of_users.remove(&user.uid).unwrap_or_default();
+        idle::fill_in_user(user, sessions);
+    }
+    Ok(UserList { users })
 }
 
 /// The seat that a caller names; nothing is `auto`, and an empty name `self`.

@@ -61,9 +61,9 @@ pub enum Verb {
         #[arg(value_name = "USER")]
         users: Vec<String>,
     },
-    /// Show properties of users
+    /// Show properties of users, or of usherd
     ShowUser {
-        /// Users; without one, the caller
+        /// Users; without one, usherd itself
         #[arg(value_name = "USER")]
         users: Vec<String>,
     },

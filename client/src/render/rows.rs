@@ -58,7 +58,11 @@ pub fn session_table(rows: &[SessionRow], now: &Now) -> Table {
             row.class.to_owned(),
             row.tty.clone().unwrap_or_default(),
             yes_no(row.idle).to_owned(),
-            row.since.map(|since| time::age(since, now.monotonic)).unwrap_or_default(),
+            // 0 is before the computer was started: nobody can tell from this clock.
+            row.since
+                .filter(|&since| since > 0)
+                .map(|since| time::age(since, now.monotonic))
+                .unwrap_or_default(),
         ]
     };
     Table {

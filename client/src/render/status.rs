@@ -146,7 +146,12 @@ fn remote(view: &SessionView) -> String {
 fn idle(view: &SessionView, now: &Now) -> String {
     match time::timestamp(view.idle_since, &now.zone) {
         stamp if view.idle_hint && !stamp.is_empty() => {
-            format!("yes since {stamp} ({})", time::age(view.idle_since_monotonic, now.monotonic))
+            // Before the computer was started the other clock says nothing.
+            let age = match view.idle_since_monotonic {
+                0 => time::age(view.idle_since, now.realtime),
+                since => time::age(since, now.monotonic),
+            };
+            format!("yes since {stamp} ({age})")
         }
         _ => yes_no(view.idle_hint).to_owned(),
     }

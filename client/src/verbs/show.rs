@@ -18,8 +18,7 @@ pub(super) fn sessions(context: &mut Context<'_>, words: &[String]) -> anyhow::R
 
 pub(super) fn users(context: &mut Context<'_>, words: &[String]) -> anyhow::Result<()> {
     if words.is_empty() {
-        let user = context.user(None)?;
-        return print(context, 0, properties::user(&user));
+        return manager(context);
     }
     for (index, word) in words.iter().enumerate() {
         let user = context.user(Some(word))?;
@@ -39,6 +38,7 @@ pub(super) fn seats(context: &mut Context<'_>, words: &[String]) -> anyhow::Resu
     Ok(())
 }
 
+/// usherd's own properties: with no argument all three verbs show these (loginctl(1)).
 fn manager(context: &mut Context<'_>) -> anyhow::Result<()> {
     let manager = context.broker.manager().context("Failed to get usherd's properties")?;
     print(context, 0, properties::manager(&manager))

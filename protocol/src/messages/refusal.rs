@@ -18,7 +18,7 @@ pub enum Refusal {
         session: String,
     },
     /// The caller is in no session.
-    #[error("Caller does not belong to any known session")]
+    #[error("Caller does not belong to any known session.")]
     #[serde(rename = "io.usher.Broker.NoSessionForCaller")]
     NoSessionForCaller {},
     /// The user has neither a session nor a manager.

@@ -1,0 +1,130 @@
+//! usherctl says what systemd's own loginctl says, which asks the same usherd over the bus. Tables, status and the words
+//! before a colon are left out: they are another version's here and there (contract/loginctl.md section 2).
+
+mod seats_common;
+
+use seats_common::{login, machine, terminal, wait_session};
+use usher_tests::{ALICE, Background, Machine};
+
+/// The same usherd on the bus, for a loginctl that asks; nothing where there is none.
+fn start_bus(machine: &Machine) -> Option<Background<'_>> {
+    if !machine.exists("/usr/bin/loginctl") {
+        eprintln!("not tested: this computer has no loginctl (package systemd)");
+        return None;
+    }
+    let bus = machine.start_dbus();
+    // Without this it does not even try: sd_booted(3).
+    machine.sh("mkdir -p /run/systemd/system");
+    machine.wait_for("the name's owner", || machine.try_run(&["loginctl", "list-seats"]).ok());
+    Some(bus)
+}
+
+/// Runs the same line of words with both, as root.
+fn compare(machine: &Machine, lines: &str) {
+    for line in lines.lines() {
+        let run = |program: &str| {
+            let words: Vec<&str> = std::iter::once(program).chain(line.split_whitespace()).collect();
+            let output = machine.try_run(&words);
+            (output.code, output.stdout, output.stderr)
+        };
+        let (theirs, ours) = (run("loginctl"), run("usherctl"));
+        assert_eq!(ours, theirs, "{line}");
+        assert!(!(ours.1.is_empty() && ours.2.is_empty()) || ours.0 == 0, "{line} says nothing");
+    }
+}
+
+#[test]
+fn properties_of_a_remote_session() {
+    let machine = machine();
+    let _usherd = machine.start_usherd();
+    let Some(_bus) = start_bus(&machine) else { return };
+    let mut ssh = machine.ssh_session("bob");
+    let id = ssh.ask("echo $XDG_SESSION_ID");
+    compare(
+        &machine,
+        &format!(
+            "show-session {id}
+            show-session {id} --all
+            show-session {id} --value
+            show-session {id} {id} -p State -p Id -p Seat
+            show-session {id} -P RemoteHost
+            show-user bob
+            show-user 1002 --all
+            show-user bob bob -P Sessions"
+        ),
+    );
+}
+
+#[test]
+fn properties_of_a_seat_and_of_who_sits_there() {
+    let Some(_tty) = terminal(5) else { return };
+    let machine = machine();
+    let _usherd = machine.start_usherd();
+    let Some(_bus) = start_bus(&machine) else { return };
+    let empty = "list-seats
+        list-seats --no-legend
+        show-seat seat0
+        show-seat seat0 --all
+        show-seat seat0 -P Sessions";
+    compare(&machine, empty);
+    let _login = login(&machine, "alice", 5);
+    let id = wait_session(&machine, &ALICE);
+    for atime in ["now", "@1700000000"] {
+        machine.run(&["touch", "-a", "-d", atime, "/dev/tty5"]);
+        compare(
+            &machine,
+            &format!(
+                "show-seat seat0
+                show-seat seat0 seat0 --all
+                show-seat seat0 --value -p Sessions -p ActiveSession
+                show-session {id}
+                show-session {id} --all
+                show-session {id} -P Seat -P VTNr
+                show-user alice
+                show-user alice --all"
+            ),
+        );
+    }
+}
+
+#[test]
+fn what_is_refused() {
+    let machine = machine();
+    let _usherd = machine.start_usherd();
+    let Some(_bus) = start_bus(&machine) else { return };
+    let mut ssh = machine.ssh_session("bob");
+    let id = ssh.ask("echo $XDG_SESSION_ID");
+    compare(
+        &machine,
+        &format!(
+            "show-user root
+            show-user nosuch
+            user-status root
+            activate {id}
+            activate nope
+            activate {id} {id}
+            lock-session nope
+            lock-session {id} nope
+            unlock-session nope
+            lock-sessions
+            unlock-sessions
+            lock-sessions {id}
+            kill-session nope
+            kill-session
+            kill-session {id} -s 0
+            kill-session {id} -s 99
+            kill-session {id} -s CONT
+            kill-user root
+            kill-user nosuch
+            terminate-session nope
+            terminate-session
+            terminate-user root
+            terminate-seat
+            terminate-seat seat9
+            enable-linger nosuch
+            enable-linger bob
+            disable-linger bob
+            list-users x"
+        ),
+    );
+}
