@@ -107,7 +107,7 @@ fn who_sits_at_the_computer_may_more() {
     let _bus = machine.start_dbus();
     let _polkitd = machine.start_polkitd();
     let _usherd = machine.start_usherd();
-    let (alices, alice) = sit_down(&machine, "alice");
+    let (mut alices, alice) = sit_down(&machine, "alice");
     assert_eq!(column(&machine, "alice", alice), ACTIVE);
     // In no session, while she sits there: not even a child of init's of the same user.
     let stray = machine.spawn_as("alice", &["sleep", "infinity"]);
@@ -120,8 +120,10 @@ fn who_sits_at_the_computer_may_more() {
     machine.run(&["kill", &bob.to_string()]);
     bobs.log_out();
     machine.wait_gone(&BOB);
+    // Nobody is in front now, until somebody switches to her.
+    assert_eq!(column(&machine, "alice", alice), INACTIVE);
+    machine.run(&["usherctl", "activate", &alices.session()]);
     assert_eq!(column(&machine, "alice", alice), ACTIVE);
-    drop(alices);
 }
 
 #[test]
