@@ -29,6 +29,9 @@ print('answered', flush=True)
 time.sleep(1000)
 ";
 
+/// The results of a call, or the error's name and what there is to it.
+type Answer = Result<Value, (String, String)>;
+
 fn machine(config: &str) -> Machine {
     Machine::builder().config(&format!("[Login]\nUserStopDelaySec=0\n{config}")).boot()
 }
@@ -48,14 +51,14 @@ fn sleeper(machine: &Machine) -> Background<'_> {
     machine.spawn(&["sleep", "1000"])
 }
 
-/// Makes one call as somebody: the results, or the error's name and what there is to it.
-fn call(machine: &Machine, user: &str, method: &str, parameters: &Value) -> Result<Value, (String, String)> {
+/// Makes one call as somebody.
+fn call(machine: &Machine, user: &str, method: &str, parameters: &Value) -> Answer {
     let parameters = parameters.to_string();
     let words = ["usher-varlink", ADDRESS, method, parameters.as_str()];
     understand(machine.as_user(user, &words).text())
 }
 
-fn understand(line: &str) -> Result<Value, (String, String)> {
+fn understand(line: &str) -> Answer {
     let (word, rest) = line.split_once(' ').unwrap();
     if word == "ok" {
         return Ok(serde_json::from_str(rest).unwrap());
@@ -77,10 +80,7 @@ fn refused(machine: &Machine, wish: &Value) -> (String, String) {
 }
 
 /// A caller that is the leader itself, makes more calls one after the other, and lives on.
-fn leader<'m>(
-    machine: &'m Machine,
-    calls: &[(&str, &Value)],
-) -> (Background<'m>, Vec<Result<Value, (String, String)>>) {
+fn leader<'m>(machine: &'m Machine, calls: &[(&str, &Value)]) -> (Background<'m>, Vec<Answer>) {
     let mut words = vec!["usher-varlink".to_owned(), "--stay".to_owned(), ADDRESS.to_owned()];
     words
         .extend(calls.iter().flat_map(|(method, parameters)| [(*method).to_owned(), parameters.to_string()]));
