@@ -106,7 +106,7 @@ fn rank_of_the_sources() {
 #[test]
 fn unknown_words_are_an_error_where_they_count() {
     let class = |word| FakePam::new(ALICE).item(Item::Tty, "tty1").env("XDG_SESSION_CLASS", word);
-    for word in ["none", "user-light", "User", "user ", "\u{1b}[0m"] {
+    for word in ["none", "user-lighter", "User", "user ", "\u{1b}[0m"] {
         assert_eq!(outcome(&class(word), &[]), "unknown session class", "{word:?}");
     }
     assert_eq!(outcome(&class("user").env("XDG_SESSION_TYPE", "vnc"), &[]), "unknown session type");
