@@ -19,6 +19,10 @@ impl Foreground {
     /// Nothing where there are no terminals.
     fn take() -> Option<Self> {
         let tty0 = terminal(0)?;
+        if !shows_text() {
+            eprintln!("not tested: this computer's console shows pictures, which are not to be taken away");
+            return None;
+        }
         flock(&tty0, FlockOperation::LockExclusive).unwrap();
         Some(Self { before: foreground(), _tty0: tty0 })
     }
@@ -35,6 +39,13 @@ impl Drop for Foreground {
             eprintln!("{} could not be brought back to the foreground: {done:?}", self.before);
         }
     }
+}
+
+/// KDGETMODE of console_ioctl(2) is KD_TEXT.
+fn shows_text() -> bool {
+    let script = "import fcntl, struct; tty = open('/dev/tty0', 'rb', 0); \
+        mode = fcntl.ioctl(tty, 0x4B3B, struct.pack('i', 0)); print(struct.unpack('i', mode)[0])";
+    Command::new("python3").args(["-c", script]).output().is_ok_and(|done| done.stdout == b"0\n")
 }
 
 fn foreground() -> String {

@@ -18,10 +18,29 @@ const BUDGET: Duration = Duration::from_secs(5 + 2 + 3);
 pub(crate) const CONFIG: &str = "[Login]\nUserStopDelaySec=0\nManager=/usr/local/bin/manager\nManagerReadyWaitSec=2\n\
     ManagerStopTimeoutSec=500ms\nSessionStopTimeoutSec=200ms\nLingerStart=home-available\n";
 
+/// The PAM service of an application with pam_systemd: it speaks D-Bus.
+pub(crate) const OVER_THE_BUS: &str = "over-the-bus";
+/// A display manager's, whose sessions are on a virtual terminal that nobody looks at.
+pub(crate) const ON_THE_SEAT: &str = "lightdm";
+
+/// Virtual terminals that are none: one that is looked at for ever, and no way to another.
+const TERMINALS: &str = "mount -t tmpfs none /sys/class/tty && mkdir /sys/class/tty/tty0 &&
+    echo tty1 > /sys/class/tty/tty0/active && touch /dev/tty0 && mount --bind /dev/null /dev/tty0";
+
 /// A machine for them.
 pub(crate) fn machine() -> Machine {
     let machine = Machine::builder().config(CONFIG).user("carol", 1003);
-    machine.crash_points().file(manager::PROGRAM, manager::TEXT, 0o755, 0).boot()
+    let machine = machine
+        // What is optional counts if nothing else is there.
+        .pam_line(OVER_THE_BUS, "session required pam_permit.so")
+        .pam_line(OVER_THE_BUS, "session optional pam_systemd.so")
+        .file("/etc/seat.env", "XDG_SEAT=seat0\nXDG_VTNR=7\n", 0o644, 0)
+        .pam_line(ON_THE_SEAT, "session required pam_env.so envfile=/etc/seat.env")
+        .pam_line(ON_THE_SEAT, "session optional pam_usher.so");
+    let machine = machine.crash_points().file(manager::PROGRAM, manager::TEXT, 0o755, 0).boot();
+    machine.sh(TERMINALS);
+    machine.sh("dbus-daemon --system --fork");
+    machine
 }
 
 /// One where no usherd may mount anything, as in many containers.
@@ -105,9 +124,14 @@ impl<'m> Cast<'m> {
 
     /// alice logs in, and tries again if there was no usherd to ask.
     pub(crate) fn log_in_at_last(&mut self) {
+        self.log_in_at_last_by("usher-test");
+    }
+
+    /// The same by an application of that PAM service.
+    pub(crate) fn log_in_at_last_by(&mut self, service: &str) {
         let machine = self.machine;
         let login = machine.wait_some("a login with a session", || {
-            let mut login = machine.pam_login("alice");
+            let mut login = machine.pam_login_by(service, "alice");
             login.entered().session.is_some().then_some(login)
         });
         self.is_in(login);

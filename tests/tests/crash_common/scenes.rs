@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use usher_tests::Machine;
 
-use super::cast::Cast;
+use super::cast::{Cast, ON_THE_SEAT, OVER_THE_BUS};
 use super::{arm, manager, start_doomed};
 use crate::faults_common::*;
 
@@ -139,6 +139,31 @@ pub(crate) const SCENES: &[Scene] = &[
             cast.control(&["disable-linger", "alice"]);
             cast.lingers = false;
             cast.wait_alice_gone();
+        },
+        meanwhile: NOTHING,
+    },
+    Scene {
+        name: "a login over the bus, and its end",
+        kind: Kind::Running,
+        before: alice_is_in,
+        act: |cast| {
+            cast.log_in_at_last_by(OVER_THE_BUS);
+            let session = cast.die();
+            cast.wait_session_gone(&session);
+        },
+        meanwhile: NOTHING,
+    },
+    Scene {
+        name: "a session is to come to the foreground",
+        kind: Kind::Running,
+        before: |cast| {
+            alice_is_in(cast);
+            cast.log_in_at_last_by(ON_THE_SEAT);
+        },
+        act: |cast| {
+            let session = cast.logins[1].session();
+            cast.control(&["activate", &session]);
+            cast.log_out();
         },
         meanwhile: NOTHING,
     },
