@@ -163,7 +163,7 @@ fn a_password_opens_what_is_somebody_elses() {
             question.contains("Ending sessions and processes of other users needs a password."),
             "{question}"
         );
-        assert_eq!(machine.sessions(&ALICE), [session.clone()]);
+        assert_eq!(machine.sessions(&ALICE), [&*session]);
         bob.say(password);
         machine.wait_for("the end", || bob.seen()[before..].contains("<it ended with "));
         let said = bob.seen()[before..].to_owned();
@@ -171,7 +171,7 @@ fn a_password_opens_what_is_somebody_elses() {
         if right {
             machine.wait_for("alice's session to be over", || machine.sessions(&ALICE).is_empty());
         } else {
-            assert_eq!(machine.sessions(&ALICE), [session.clone()]);
+            assert_eq!(machine.sessions(&ALICE), [&*session]);
         }
     }
     bob.close();
