@@ -40,6 +40,23 @@ impl Machine {
         Size { pss_kib, anonymous_kib, descriptors: count("fd"), threads: count("task"), processor }
     }
 
+    /// How often a process has gone to sleep by itself, all its threads together (`voluntary_ctxt_switches` in
+    /// proc_pid_status(5)): as often it has been woken.
+    ///
+    /// # Panics
+    /// When there is no such process, with [`Machine::dump`].
+    pub fn wakes_of(&self, pid: i32) -> u64 {
+        let threads = fs::read_dir(self.file(format!("/proc/{pid}/task"))).into_iter().flatten().flatten();
+        let texts = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+        let counts = texts.filter_map(|text| {
+            let count = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            count.trim().parse::<u64>().ok()
+        });
+        counts
+            .reduce(|sum, count| sum + count)
+            .unwrap_or_else(|| self.fail(&format!("there is no process {pid}")))
+    }
+
     /// Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second (sysconf(3), _SC_CLK_TCK; 100 wherever Linux runs).
     fn processor_of(&self, pid: i32) -> Option<Duration> {
         let text = self.read(format!("/proc/{pid}/stat"));
