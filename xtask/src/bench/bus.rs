@@ -17,10 +17,11 @@ use super::usherd::{Memory, Usherd};
 
 /// usherd logs this when it has noticed that the bus is no more.
 const GONE: &str = "the system bus has gone";
-/// So long nothing may have woken usherd before it is watched: the rest of what went before is not what wakes it.
+/// So long nothing may have woken usherd before it is watched, and threads that did something for logins have to have
+/// ended, as they do when they have had nothing to do for ten seconds: the rest of what went before is not what wakes it.
 const SETTLED: Duration = Duration::from_secs(1);
-/// At most so long that is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// At most so long that is waited for. A thread that never ends is watched, too.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Everything that was measured with a bus.
 #[derive(Debug, Default, Serialize)]
@@ -207,7 +208,7 @@ impl Scene<'_> {
     fn quiet(&self, plan: &Plan, held: usize) -> Quiet {
         let wakes = || self.machine.wakes_of(self.usherd.pid());
         let (start, mut since, mut before) = (Instant::now(), Instant::now(), wakes());
-        while since.elapsed() < SETTLED && start.elapsed() < PATIENCE {
+        while (since.elapsed() < SETTLED || before.threads() > 1) && start.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
             let now = wakes();
             if now != before {
@@ -216,7 +217,7 @@ impl Scene<'_> {
         }
         let (start, before) = (Instant::now(), wakes());
         std::thread::sleep(Duration::from_secs(plan.quiet));
-        Quiet { held, wakes: wakes() - before, seconds: start.elapsed().as_secs_f64() }
+        Quiet { held, wakes: wakes().since(&before), seconds: start.elapsed().as_secs_f64() }
     }
 }
 

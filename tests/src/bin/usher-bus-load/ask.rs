@@ -9,7 +9,9 @@ use zbus::{Connection, DynamicType, Message, OwnedObjectPath};
 
 use crate::{LOGIN1, MANAGER_PATH, call, connect, print};
 
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const MANAGER: (&str, &str, &str) = (LOGIN1, MANAGER_PATH, "org.freedesktop.login1.Manager");
+const MANAGER_PROPERTIES: (&str, &str, &str) = (LOGIN1, MANAGER_PATH, PROPERTIES);
 const PEER: (&str, &str, &str) = (LOGIN1, MANAGER_PATH, "org.freedesktop.DBus.Peer");
 
 type Row = (String, u32, String, String, OwnedObjectPath);
@@ -37,17 +39,27 @@ impl Asker {
         self.ask("Ping", PEER, "Ping", &()).await?;
         self.ask("ListUsers", MANAGER, "ListUsers", &()).await?;
         self.ask("ListSessionsEx", MANAGER, "ListSessionsEx", &()).await?;
+        let all = ("org.freedesktop.login1.Manager",);
+        self.ask("GetAll of the manager", MANAGER_PROPERTIES, "GetAll", &all).await?;
         let answer = self.ask("ListSessions", MANAGER, "ListSessions", &()).await?;
         let rows: Vec<Row> = answer.body().deserialize().context("understand ListSessions")?;
         self.answers.sessions = rows.len();
-        let Some((id, .., listed)) = rows.last() else { return Ok(()) };
+        let Some((id, uid, .., listed)) = rows.last() else { return Ok(()) };
         // Two calls, one after the other, as clients make them.
         let (answer, first) = self.timed(MANAGER, "GetSession", &(id,)).await?;
         let path: OwnedObjectPath = answer.body().deserialize().context("understand GetSession")?;
         ensure!(path == *listed, "GetSession says {path} where ListSessions says {listed}");
-        let session = (LOGIN1, path.as_str(), "org.freedesktop.DBus.Properties");
+        let session = (LOGIN1, path.as_str(), PROPERTIES);
         let (_, second) = self.timed(session, "GetAll", &("org.freedesktop.login1.Session",)).await?;
         self.add("GetSession, GetAll", first + second);
+        let user = format!("/org/freedesktop/login1/user/_{uid}");
+        self.ask(
+            "GetAll of its user",
+            (LOGIN1, &user, PROPERTIES),
+            "GetAll",
+            &("org.freedesktop.login1.User",),
+        )
+        .await?;
         Ok(())
     }
 
