@@ -37,7 +37,7 @@ pub use machine::command::Output;
 pub use machine::pam_login::{Entered, PamLogin};
 pub use machine::services::Usherd;
 pub use machine::shell::Shell;
-pub use machine::size::Size;
+pub use machine::size::{Size, Wakes};
 pub use machine::usher::{ALICE, BOB, Person, ROOT};
 pub use machine::{DEADLINE, Machine};
 pub use mounts::MountInfo;

@@ -142,3 +142,4 @@ pub use model::Model;
 pub use policy::{Action, Authority, Verdict, check as check_access, judge};
 pub use restore::{Found, FoundSession, FoundUser};
 pub use settings::{RuntimeForm, SECOND, Settings};
+pub use view::Listed;

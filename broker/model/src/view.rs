@@ -1,6 +1,6 @@
 //! What anyone may see. Of idleness, only what sessions say themselves: terminals are an edge's business.
 
-use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid};
+use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName};
 use usher_protocol::messages::{ManagerView, SeatView, SessionView, UserView};
 
 use crate::event::{Generation, Now};
@@ -8,12 +8,37 @@ use crate::model::Model;
 use crate::session::Session;
 use crate::user::User;
 
+/// As much of a session as lists show: there may be thousands, and a whole view of each takes time.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    /// The session.
+    pub id: &'a SessionId,
+    /// Whose it is.
+    pub uid: Uid,
+    /// The user's name.
+    pub user: &'a UserName,
+    /// The seat.
+    pub seat: Option<&'a SeatId>,
+}
+
 impl Model {
     /// Every session, oldest first.
     pub fn sessions(&self) -> Vec<SessionView> {
+        self.oldest_first().into_iter().map(|session| self.view_of_session(session)).collect()
+    }
+
+    /// The same, for lists.
+    pub fn list_sessions(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.oldest_first().into_iter().map(|session| {
+            let Session { id, params, seat, .. } = session;
+            Listed { id, uid: params.uid, user: &params.user, seat: seat.as_ref() }
+        })
+    }
+
+    fn oldest_first(&self) -> Vec<&Session> {
         let mut sessions: Vec<_> = self.sessions.values().collect();
         sessions.sort_unstable_by_key(|session| session.seq);
-        sessions.into_iter().map(|session| self.view_of_session(session)).collect()
+        sessions
     }
 
     /// One session.
@@ -45,6 +70,11 @@ impl Model {
     /// Every user, by uid.
     pub fn users(&self) -> Vec<UserView> {
         self.users.values().map(|user| self.view_of_user(user)).collect()
+    }
+
+    /// Uid and name of every user, by uid, for lists.
+    pub fn list_users(&self) -> impl Iterator<Item = (Uid, &str)> {
+        self.users.iter().map(|(uid, user)| (*uid, user.account.name.as_str()))
     }
 
     /// One user.

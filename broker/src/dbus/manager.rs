@@ -1,7 +1,7 @@
 //! The methods of org.freedesktop.login1.Manager (contract/dbus.md section 3).
 
-use usher_model::{Action, Event, Model};
-use usher_protocol::ids::{SessionId, Uid};
+use usher_model::{Action, Event, Listed, Model};
+use usher_protocol::ids::{SeatId, SessionId, Uid};
 use usher_protocol::messages::{Refusal, SessionView};
 use usher_protocol::session::KillWhom;
 use zbus::OwnedObjectPath;
@@ -39,9 +39,8 @@ pub(super) async fn answer(call: &Call, method: &str) -> Reply {
         "ListSessions" => call.reply(&(sessions(call).await?,)),
         "ListSessionsEx" => call.reply(&(sessions_ex(call).await?,)),
         "ListUsers" => {
-            let users = call.query(Model::users).await?.into_iter();
-            let users: Vec<_> =
-                users.map(|user| (user.uid.get(), user.name.to_string(), path_of_user(user.uid))).collect();
+            let row = |(uid, name): (Uid, &str)| (uid.get(), name.to_owned(), path_of_user(uid));
+            let users = call.query(move |model| model.list_users().map(row).collect::<Vec<_>>()).await?;
             call.reply(&(users,))
         }
         "ListSeats" => {
@@ -101,12 +100,17 @@ pub(super) async fn answer(call: &Call, method: &str) -> Reply {
 type Row = (String, u32, String, String, OwnedObjectPath);
 
 async fn sessions(call: &Call) -> Result<Vec<Row>, Failure> {
-    let row = |session: SessionView| {
-        let path = path_of_session(&session.id);
-        let seat = session.seat.map(String::from).unwrap_or_default();
-        (session.id.into(), session.uid.get(), session.user.to_string(), seat, path)
+    let row = |session: Listed<'_>| {
+        let seat = session.seat.map(SeatId::to_string).unwrap_or_default();
+        (
+            session.id.to_string(),
+            session.uid.get(),
+            session.user.to_string(),
+            seat,
+            path_of_session(session.id),
+        )
     };
-    Ok(call.query(Model::sessions).await?.into_iter().map(row).collect())
+    call.query(move |model| model.list_sessions().map(row).collect()).await
 }
 
 type LongRow = (String, u32, String, String, u32, String, String, bool, u64, OwnedObjectPath);

@@ -8,6 +8,8 @@ use zbus::message::Message;
 
 /// How much may wait for a bus that does not take it. A bus that is this far behind has lost its broker.
 const CAPACITY: usize = 16 * 1024;
+/// How much goes out at once, at most.
+const TOGETHER: usize = 64;
 
 /// What waits.
 #[derive(Debug)]
@@ -56,14 +58,57 @@ impl Queue {
 
 impl Outgoing {
     /// The next items, a few at a time; none when every [`Queue`] is gone.
+    ///
+    /// Whatever else is to be done now is done first: whoever logs in has the answer before the bus hears of it, and what
+    /// comes together goes out together.
     pub(crate) async fn next(&mut self) -> Vec<Item> {
         let mut items = Vec::new();
-        self.items.recv_many(&mut items, 64).await;
+        if self.items.recv_many(&mut items, TOGETHER).await == 0 {
+            return items;
+        }
+        tokio::task::yield_now().await;
+        while items.len() < TOGETHER
+            && let Ok(item) = self.items.try_recv()
+        {
+            items.push(item);
+        }
         items
     }
 
     /// What says that something was lost.
     pub(crate) fn overflow(&self) -> Arc<Notify> {
         self.overflow.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zbus::message::Message;
+
+    use super::{Item, Queue, new};
+
+    fn push(queue: &Queue, name: &str) {
+        let signal = Message::signal("/", "a.b", name).build(&()).unwrap();
+        assert!(queue.push(Item::Message(signal)));
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_goes_first_and_what_comes_of_it_goes_along() {
+        let (queue, mut outgoing) = new();
+        let next = tokio::spawn(async move { outgoing.next().await });
+        tokio::task::yield_now().await;
+        // The one that waits is woken first, this task is to go on before it.
+        push(&queue, "First");
+        tokio::spawn(async move { push(&queue, "Second") });
+        let names: Vec<String> = next
+            .await
+            .unwrap()
+            .iter()
+            .map(|item| match item {
+                Item::Message(message) => message.header().member().unwrap().to_string(),
+                Item::Change(change) => panic!("{change:?}"),
+            })
+            .collect();
+        assert_eq!(names, ["First", "Second"]);
     }
 }

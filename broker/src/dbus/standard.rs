@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use usher_model::{Listed, Model};
 use zbus::OwnedVariant;
 
 use super::call::{Call, Reply, printable};
@@ -49,9 +50,9 @@ async fn children(call: &Call, object: &Object) -> Result<Vec<String>, Failure> 
     let mut names = Vec::new();
     match object {
         Object::Intermediate(Children::Sessions) => {
-            let ids =
-                call.query(|model| model.sessions().into_iter().map(|s| s.id).collect::<Vec<_>>()).await?;
-            names.extend(ids.iter().map(|id| escape(id.as_str())));
+            let label = |session: Listed<'_>| escape(session.id.as_str());
+            let labels = move |model: &Model| model.list_sessions().map(label).collect::<Vec<_>>();
+            names.extend(call.query(labels).await?);
             for (word, name) in [("self", SessionName::Own), ("auto", SessionName::Auto)] {
                 if call.find_session(&name).await?.is_some() {
                     names.push(word.to_owned());
@@ -59,9 +60,9 @@ async fn children(call: &Call, object: &Object) -> Result<Vec<String>, Failure> 
             }
         }
         Object::Intermediate(Children::Users) => {
-            let uids =
-                call.query(|model| model.users().into_iter().map(|u| u.uid).collect::<Vec<_>>()).await?;
-            names.extend(uids.iter().map(|uid| format!("_{uid}")));
+            let labels =
+                |model: &Model| model.list_users().map(|(uid, _)| format!("_{uid}")).collect::<Vec<_>>();
+            names.extend(call.query(labels).await?);
             if call.find_user(UserName::Own).await?.is_some() {
                 names.push("self".to_owned());
             }

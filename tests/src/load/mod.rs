@@ -1,5 +1,6 @@
 //! Many logins in a machine: running `usher-pam-load` there, and what it says of them.
 
+pub mod bus;
 mod held;
 mod outcome;
 

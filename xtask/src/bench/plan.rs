@@ -2,45 +2,53 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use usher_tests::Machine;
 use usher_tests::load::{self, Held, Logins};
-use usher_tests::{Background, Machine, Size, spec};
 
 use super::bare::{Floor, Ready};
+use super::bus::{self, Bus};
 use super::stats::{Times, millis};
+use super::usherd::{Memory, Usherd};
 
 /// How often.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Plan {
     /// Rounds in which the compared cases take turns.
-    rounds: usize,
+    pub(super) rounds: usize,
     /// Logins of each case in a round.
-    per_round: usize,
+    pub(super) per_round: usize,
     /// First logins, and as many bare managers.
     first: usize,
     /// Logins with a rest before each.
     isolated: usize,
     /// Sessions to hold: a few, then many.
-    held: [usize; 2],
+    pub(super) held: [usize; 2],
+    /// Calls of each method on the bus.
+    pub(super) calls: usize,
+    /// How long usherd is watched while nothing happens, in seconds.
+    pub(super) quiet: u64,
 }
 
-pub(crate) const FULL: Plan = Plan { rounds: 10, per_round: 50, first: 20, isolated: 30, held: [100, 1000] };
-pub(crate) const QUICK: Plan = Plan { rounds: 4, per_round: 25, first: 5, isolated: 8, held: [100, 1000] };
+pub(crate) const FULL: Plan =
+    Plan { rounds: 10, per_round: 50, first: 20, isolated: 30, held: [100, 1000], calls: 200, quiet: 10 };
+pub(crate) const QUICK: Plan =
+    Plan { rounds: 4, per_round: 25, first: 5, isolated: 8, held: [100, 1000], calls: 50, quiet: 3 };
 
 /// How many at a time.
 const AT_ONCE: [usize; 3] = [1, 8, 32];
-const USHER: &str = "usher-bench";
+pub(super) const USHER: &str = "usher-bench";
 const PERMIT: &str = "permit-bench";
 /// Milliseconds without a login, long enough for the kernel to forget the last one: see [`Isolated`].
 const REST: u64 = 100;
 /// Users of the held sessions.
-const HOLDERS: usize = 10;
+pub(super) const HOLDERS: usize = 10;
 
 /// Teardown follows the last logout at once, so that it is over before the next measurement begins.
-const CONFIG: &str = "[Login]\nUserStopDelaySec=0\n";
+pub(super) const CONFIG: &str = "[Login]\nUserStopDelaySec=0\n";
 
 /// A bare user manager, as usherd would start it, but with everything made beforehand: cgroup, runtime directory, the
 /// mount namespace with the boot marker, the user's identity. No PAM, no broker.
@@ -80,6 +88,7 @@ pub(crate) struct Results {
     pub(crate) memory: Vec<Memory>,
     pub(crate) holding: Holding,
     pub(crate) revival: Revival,
+    pub(crate) bus: Bus,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,15 +134,6 @@ pub(crate) struct Isolated {
     pub(crate) failures: Vec<String>,
 }
 
-/// What usherd takes with so many sessions held.
-#[derive(Debug, Serialize)]
-pub(crate) struct Memory {
-    pub(crate) held: usize,
-    pub(crate) pss_kib: u64,
-    pub(crate) anonymous_kib: u64,
-    pub(crate) descriptors: usize,
-}
-
 /// Opening the held sessions, and closing them all at once.
 #[derive(Debug, Serialize)]
 pub(crate) struct Holding {
@@ -160,6 +160,7 @@ impl Results {
         failures.extend(self.first.failures.clone());
         failures.extend(self.isolated.failures.clone());
         failures.extend(self.holding.failures.clone());
+        failures.extend(self.bus.failures.clone());
         if self.revival.known != self.revival.expected {
             let Revival { known, expected, .. } = &self.revival;
             failures.push(format!("after kill -9 usherd knew {known} sessions of {expected}"));
@@ -219,7 +220,10 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
         close.extend(outcome.close_ns);
         failures.extend(outcome.failures);
     }
-    memory.push(Memory { held: 0, ..memory_of(&machine, revived.pid) });
+    memory.push(Memory::of(&machine, revived.pid, 0));
+    drop(usherd);
+    drop(machine);
+    let bus = bus::run(plan)?;
     Ok(Results {
         system,
         plan: *plan,
@@ -241,10 +245,11 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
             expected: before,
             known: revived.sessions,
         },
+        bus,
     })
 }
 
-fn say(what: &str) {
+pub(super) fn say(what: &str) {
     println!("Measuring: {what} …");
 }
 
@@ -258,39 +263,6 @@ fn boot(plan: &Plan) -> Result<Machine> {
         builder = builder.user(&name, uid);
     }
     builder.try_boot()
-}
-
-/// A usherd as an init would start it; the harness's own way of starting it turns on debugging messages.
-struct Usherd<'m> {
-    machine: &'m Machine,
-    process: Background<'m>,
-}
-
-impl<'m> Usherd<'m> {
-    fn start(machine: &'m Machine) -> Result<Self> {
-        let environment = [("NOTIFY_SOCKET", spec::NOTIFY_SOCKET)];
-        let process = machine.spawn_with(&["/usr/sbin/usherd"], None, &environment);
-        let ready = format!("{} READY=1", process.pid());
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !machine.read(spec::NOTIFICATIONS).lines().any(|line| line == ready) {
-            anyhow::ensure!(Instant::now() < deadline, "usherd does not start: {}", process.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok(Self { machine, process })
-    }
-
-    fn pid(&self) -> i32 {
-        self.process.pid()
-    }
-
-    fn memory(&self, held: usize) -> Memory {
-        Memory { held, ..memory_of(self.machine, self.pid()) }
-    }
-}
-
-fn memory_of(machine: &Machine, pid: i32) -> Memory {
-    let Size { pss_kib, anonymous_kib, descriptors, .. } = machine.size_of(pid);
-    Memory { held: 0, pss_kib, anonymous_kib, descriptors }
 }
 
 /// Every user in turn: first a login, then a bare manager, and the next time the other way round. The users of the
@@ -428,7 +400,7 @@ fn add_floor(plan: &Plan, machine: &Machine, floor: &mut BTreeMap<&'static str, 
 }
 
 /// Managers that are still starting would be measured, too.
-fn wait_for_managers(machine: &Machine, users: &[&str]) -> Result<()> {
+pub(super) fn wait_for_managers(machine: &Machine, users: &[&str]) -> Result<()> {
     for user in users {
         let words = ["usherctl", "show-user", user, "-p", "Manager", "--value"];
         machine.wait_for("the user managers to be ready", || machine.try_run(&words).text() == "ready");

@@ -1,5 +1,6 @@
 //! The table that people read: numbers, what they are compared with, and whether a target was reached.
 
+use super::bus_report;
 use super::plan::{Case, Results};
 use super::stats::Times;
 
@@ -29,6 +30,7 @@ pub(crate) fn print(results: &Results) {
     print_load(results);
     print_memory(results);
     print_rest(results);
+    bus_report::print(&results.bus);
     print_targets(results);
     for failure in results.failures().iter().take(10) {
         println!("FAILED: {failure}");
@@ -129,22 +131,23 @@ fn print_targets(results: &Results) {
     println!("\nTargets");
     let warm = results.warm.iter().find(|case| is_usher(case) && case.at_once == 1 && case.held == 0);
     let p50 = |times: Option<&Times>| times.and_then(|times| times.percentile(50));
-    target("pam_open_session p50, manager running", p50(warm.map(|case| &case.open)), WARM_TARGET_MS);
-    target("pam_close_session p50", p50(warm.map(|case| &case.close)), WARM_TARGET_MS);
+    target("pam_open_session p50, manager running", p50(warm.map(|case| &case.open)), WARM_TARGET_MS, "ms");
+    target("pam_close_session p50", p50(warm.map(|case| &case.close)), WARM_TARGET_MS, "ms");
     let first = &results.first;
     let over = first.open.percentile(50).zip(first.bare.percentile(50)).map(|(open, bare)| open - bare);
-    target("first login p50, over the bare manager's", over, FIRST_TARGET_MS);
+    target("first login p50, over the bare manager's", over, FIRST_TARGET_MS, "ms");
     let what = format!("kill -9 to serving, {} sessions", results.revival.expected);
-    target(&what, Some(results.revival.serving_ms), REVIVAL_TARGET_MS);
+    target(&what, Some(results.revival.serving_ms), REVIVAL_TARGET_MS, "ms");
+    bus_report::print_targets(&results.bus);
 }
 
-fn target(what: &str, measured: Option<f64>, limit: f64) {
+pub(super) fn target(what: &str, measured: Option<f64>, limit: f64, unit: &str) {
     let (text, verdict) = match measured {
         Some(measured) if measured <= limit => (format!("{measured:8.3}"), "reached"),
         Some(measured) => (format!("{measured:8.3}"), "NOT REACHED"),
         None => ("       -".to_owned(), "NOT MEASURED"),
     };
-    println!("  {what:42} {text} ms   at most {limit:7.3} ms   {verdict}");
+    println!("  {what:42} {text} {unit}   at most {limit:7.3} {unit}   {verdict}");
 }
 
 fn is_usher(case: &Case) -> bool {
@@ -155,7 +158,7 @@ fn called(case: &Case) -> &'static str {
     if is_usher(case) { "usher" } else { "pam_permit" }
 }
 
-fn three(times: &Times) -> String {
+pub(super) fn three(times: &Times) -> String {
     [50, 90, 99]
         .map(|percent| times.percentile(percent).map_or("     -".to_owned(), |ms| format!("{ms:6.3}")))
         .join(" ")

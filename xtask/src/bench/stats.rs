@@ -39,6 +39,12 @@ impl Times {
     }
 }
 
+impl From<Vec<u64>> for Times {
+    fn from(times: Vec<u64>) -> Self {
+        Self(times)
+    }
+}
+
 impl From<Times> for Summary {
     fn from(times: Times) -> Self {
         Self {
