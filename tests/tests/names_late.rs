@@ -200,7 +200,7 @@ fn usherd_looks_nobody_up_who_logs_in() {
     // She is known now, flag and all.
     assert!(is_up(&machine, CAROL.uid));
     machine.wait_for("the lookup to be over", || helpers(&machine) == 0);
-    assert_eq!(ssh.ask("usherctl show-user $UID -P Linger"), "yes");
+    assert_eq!(ssh.ask("usherctl show-user $(id -u) -P Linger"), "yes");
     let manager = machine.state_of("users/1003", "USHER_MANAGER_PID");
     usherd.restart();
     ssh.close();
