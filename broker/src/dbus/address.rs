@@ -9,11 +9,11 @@ const DEFAULT: &str = "/run/dbus/system_bus_socket";
 /// The bus's socket: the first of the addresses that names one by its path.
 pub(crate) fn socket() -> PathBuf {
     let listed = std::env::var("DBUS_SYSTEM_BUS_ADDRESS").unwrap_or_default();
-    let paths = listed.split(';').filter_map(|address| {
+    let mut paths = listed.split(';').filter_map(|address| {
         let options = address.strip_prefix("unix:")?;
         options.split(',').find_map(|option| option.strip_prefix("path=")).map(unescape)
     });
-    paths.filter(|path| path.is_absolute()).next().unwrap_or_else(|| DEFAULT.into())
+    paths.find(|path| path.is_absolute()).unwrap_or_else(|| DEFAULT.into())
 }
 
 /// The value of an address's option (D-Bus specification, "Server Addresses"): `%` and two digits are a byte.

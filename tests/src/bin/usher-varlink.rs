@@ -40,8 +40,10 @@ fn main() -> Result<()> {
         let [method, parameters] = call else { return Err(anyhow!("{call:?} has no parameters")) };
         println!("{}", answer(&connection, method.clone(), serde_json::from_str(parameters)?)?);
     }
-    while stay {
-        std::thread::park();
+    if stay {
+        loop {
+            std::thread::park();
+        }
     }
     Ok(())
 }
