@@ -17,11 +17,11 @@ const ACTIONS: &str = include_str!("../../packaging/polkit-1/org.freedesktop.log
 
 /// What the real logind shows of itself.
 const INTROSPECTION: [&str; 5] = [
-    include_str!("../../tests/data/login1-manager.xml"),
-    include_str!("../../tests/data/login1-session.xml"),
-    include_str!("../../tests/data/login1-user.xml"),
-    include_str!("../../tests/data/login1-seat.xml"),
-    include_str!("../../tests/data/login1-logcontrol.xml"),
+    include_str!("../src/dbus/interfaces/testdata/login1-manager.xml"),
+    include_str!("../src/dbus/interfaces/testdata/login1-session.xml"),
+    include_str!("../src/dbus/interfaces/testdata/login1-user.xml"),
+    include_str!("../src/dbus/interfaces/testdata/login1-seat.xml"),
+    include_str!("../src/dbus/interfaces/testdata/login1-logcontrol.xml"),
 ];
 
 /// For PAM modules, which are root; anybody else's call ends at the bus.
