@@ -1,6 +1,6 @@
 //! One connection to the bus, from its beginning to its end: calls come in, answers and signals go out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,13 +16,9 @@ use super::bus::{self, LOGIN1, SYSTEMD1};
 use super::call::Call;
 use super::caller::Callers;
 use super::failure::Failure;
+use super::places::{Place, Places};
 use super::queue::{self, Item, Outgoing, Queue};
 use super::{Facade, dispatch, signals};
-
-/// How many calls may be worked on at one time, and how many of them for one connection: most wait for polkit or the name
-/// service.
-const CALLS_MAX: usize = 1024;
-const CALLS_OF_ONE_MAX: usize = 128;
 
 /// What every call needs.
 pub(crate) struct Link {
@@ -30,7 +26,7 @@ pub(crate) struct Link {
     pub(crate) facade: Arc<Facade>,
     pub(crate) callers: Callers,
     queue: Queue,
-    calls: Mutex<BTreeMap<OwnedUniqueName, usize>>,
+    places: Arc<Places>,
     /// The controllers of sessions whose end the bus tells of.
     watched: Mutex<BTreeSet<BusName>>,
 }
@@ -134,7 +130,7 @@ impl Link {
             facade: facade.clone(),
             callers: Callers::default(),
             queue,
-            calls: Mutex::default(),
+            places: Arc::default(),
             watched: Mutex::default(),
         };
         (Arc::new(link), outgoing)
@@ -152,23 +148,27 @@ impl Link {
         let header = message.header();
         // The bus names the sender of whatever it passes on.
         let Some(sender) = header.sender().map(|name| OwnedUniqueName::from(name.to_owned())) else { return };
-        let Some(place) = Place::take(self, &sender) else {
-            let busy = Failure::standard("LimitsExceeded", "usherd is busy with other calls; try again");
-            return self.answer(&message, Err(busy));
+        let Some(place) = self.places.take() else {
+            return self.answer(&message, Err(busy()));
         };
         let link = self.clone();
         let message = message.clone();
         tokio::spawn(async move {
-            let answer = match link.callers.find(&link.bus, &sender).await {
-                Ok(caller) => {
-                    dispatch::dispatch(&Call { link: link.clone(), message: message.clone(), sender, caller })
-                        .await
-                }
-                Err(failure) => Err(failure),
-            };
+            let answer = link.work_on(&message, sender, place).await;
             link.answer(&message, answer);
-            drop(place);
         });
+    }
+
+    async fn work_on(
+        self: &Arc<Self>,
+        message: &Message,
+        sender: OwnedUniqueName,
+        place: Place,
+    ) -> Result<Message, Failure> {
+        let caller = self.callers.find(&self.bus, &sender).await?;
+        let _place = place.of(caller.uid).ok_or_else(busy)?;
+        let call = Call { link: self.clone(), message: message.clone(), sender, caller };
+        dispatch::dispatch(&call).await
     }
 
     fn answer(&self, call: &Message, answer: Result<Message, Failure>) {
@@ -240,32 +240,6 @@ fn rule(controller: &BusName) -> String {
     )
 }
 
-/// A call that is being worked on.
-struct Place {
-    link: Arc<Link>,
-    sender: OwnedUniqueName,
-}
-
-impl Place {
-    fn take(link: &Arc<Link>, sender: &OwnedUniqueName) -> Option<Self> {
-        let mut calls = link.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_one = calls.get(sender).copied().unwrap_or_default();
-        if of_one >= CALLS_OF_ONE_MAX || calls.values().sum::<usize>() >= CALLS_MAX {
-            return None;
-        }
-        calls.insert(sender.clone(), of_one + 1);
-        Some(Self { link: link.clone(), sender: sender.clone() })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut calls = self.link.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = calls.get_mut(&self.sender) {
-            *count -= 1;
-            if *count == 0 {
-                calls.remove(&self.sender);
-            }
-        }
-    }
+fn busy() -> Failure {
+    Failure::standard("LimitsExceeded", "usherd is busy with other calls; try again")
 }

@@ -20,6 +20,7 @@ mod link;
 mod log_control;
 mod manager;
 mod path;
+mod places;
 mod polkit;
 mod power;
 mod properties;
