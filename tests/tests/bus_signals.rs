@@ -2,16 +2,15 @@
 
 use usher_tests::Machine;
 
-/// Every signal in dbus-monitor's output: its member and the path it is about.
+/// Every signal of usherd's in dbus-monitor's output: its member and the path it is about.
 fn heard(log: &str) -> Vec<(&str, &str)> {
-    let word = |line: &'_ str, key: &str| {
-        let (_, rest) = line.split_once(key)?;
-        let end = rest.find(';').unwrap_or(rest.len());
-        Some((line.len() - rest.len(), end))
-    };
     let signals = log.lines().filter(|line| line.starts_with("signal "));
-    let cut = |line, key| word(line, key).map(|(start, length)| &line[start..start + length]);
-    signals.filter_map(|line| Some((cut(line, "member=")?, cut(line, "path=")?))).collect()
+    let ours = signals.filter(|line| !line.contains(" sender=org.freedesktop.DBus "));
+    ours.filter_map(|line| Some((word(line, " member=")?, word(line, " path=")?))).collect()
+}
+
+fn word<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split_once(key)?.1.split(';').next()
 }
 
 #[test]
@@ -20,19 +19,18 @@ fn a_login_and_a_logout() {
     const ALICE: &str = "/org/freedesktop/login1/user/_1001";
     let machine = Machine::builder().config("[Login]\nUserStopDelaySec=0\nManager=none\n").boot();
     let _bus = machine.start_dbus();
-    let _usherd = machine.start_usherd();
-    machine.wait_for("usherd on the bus", || {
-        machine.try_run(&["busctl", "status", "org.freedesktop.login1"]).ok()
-    });
     let rule = "type='signal',sender='org.freedesktop.login1'";
     let listener = machine.spawn(&["dbus-monitor", "--system", rule]);
-    // The bus tells a monitor of its name's end when it has begun to listen.
+    // The bus tells a monitor that its name is no more when it has begun to listen.
     machine.wait_for("the listener", || listener.log().contains("NameLost"));
+    let _usherd = machine.start_usherd();
+    machine.wait_for("usherd on the bus", || listener.log().contains("SeatNew"));
 
     machine.ssh_session("alice").close();
     machine.wait_for("alice's end", || listener.log().contains("UserRemoved"));
     let log = listener.log();
     let expected = [
+        ("SeatNew", MANAGER),
         ("UserNew", MANAGER),
         ("SessionNew", MANAGER),
         ("PropertiesChanged", ALICE),

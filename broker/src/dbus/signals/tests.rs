@@ -89,6 +89,14 @@ fn users_come_and_go() {
 }
 
 #[test]
+fn a_seat_comes() {
+    let message = seat_new(&SeatId::seat0()).unwrap();
+    check_header(&message, "/org/freedesktop/login1", &MANAGER, "SeatNew");
+    let body: (String, OwnedObjectPath) = message.body().deserialize().unwrap();
+    assert_eq!(body, ("seat0".to_owned(), SEAT0.try_into().unwrap()));
+}
+
+#[test]
 fn screens_are_locked_and_unlocked() {
     for (change, name) in [(Change::Lock(one()), "Lock"), (Change::Unlock(one()), "Unlock")] {
         let message = made(change);
