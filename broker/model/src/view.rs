@@ -41,6 +41,11 @@ impl Model {
         sessions
     }
 
+    /// Every session in no order, one at a time, for whoever may not need to see all.
+    pub fn each_session(&self) -> impl Iterator<Item = SessionView> {
+        self.sessions.values().map(|session| self.view_of_session(session))
+    }
+
     /// One session.
     pub fn session(&self, id: &SessionId) -> Option<SessionView> {
         self.sessions.get(id).map(|session| self.view_of_session(session))

@@ -1,8 +1,6 @@
 //! Where the values of an object's properties come from, when somebody asks for them.
 
 use usher_model::{Idleness, Model, Now};
-use usher_protocol::ids::SessionId;
-use usher_protocol::messages::SessionView;
 use zbus::Variant;
 
 use super::call::Call;
@@ -52,16 +50,24 @@ async fn source(call: &Call, target: &Target, idle: bool) -> Result<Box<dyn Prop
         Found::User(user) => {
             let mut user = user.clone();
             if idle {
-                let sessions = sessions(call, user.sessions.clone()).await?;
-                idle::fill_in_user(&mut user, &sessions);
+                let fill_in = move |model: &Model| {
+                    let sessions = user.sessions.clone();
+                    idle::fill_in_user(&mut user, sessions.iter().filter_map(|id| model.session(id)));
+                    user
+                };
+                user = call.query(fill_in).await?;
             }
             user
         }
         Found::Seat(seat) => {
             let mut seat = seat.clone();
             if idle {
-                let sessions = sessions(call, seat.sessions.clone()).await?;
-                idle::fill_in_seat(&mut seat, &sessions);
+                let fill_in = move |model: &Model| {
+                    let sessions = seat.sessions.clone();
+                    idle::fill_in_seat(&mut seat, sessions.iter().filter_map(|id| model.session(id)));
+                    seat
+                };
+                seat = call.query(fill_in).await?;
             }
             Box::new(seat)
         }
@@ -76,14 +82,10 @@ async fn source(call: &Call, target: &Target, idle: bool) -> Result<Box<dyn Prop
     })
 }
 
+/// The walk through the sessions ends at the first one in use: no more of them are looked at.
 async fn everybody(call: &Call) -> Result<Idleness, Failure> {
     let start: Now = call.link.facade.start;
-    let sessions = call.query(Model::sessions).await?;
-    Ok(idle::of_everybody(&sessions, start))
-}
-
-async fn sessions(call: &Call, ids: Vec<SessionId>) -> Result<Vec<SessionView>, Failure> {
-    call.query(move |model| ids.iter().filter_map(|id| model.session(id)).collect()).await
+    call.query(move |model| idle::of_everybody(model.each_session(), start)).await
 }
 
 /// An object without properties.

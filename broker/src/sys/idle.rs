@@ -1,6 +1,7 @@
 //! Idleness: how long nobody has typed at a terminal (contract/user-lifecycle.md section 10). Read when somebody asks,
 //! not on any login's way.
 
+use std::borrow::Borrow;
 use std::os::linux::fs::MetadataExt;
 
 use usher_model::{Idleness, Now};
@@ -23,7 +24,7 @@ pub fn fill_in(session: &mut SessionView) {
 }
 
 /// Fills in a user's idle hint, from the user's sessions: idle if all are that can be at all, and so if there is none.
-pub fn fill_in_user<'a>(user: &mut UserView, sessions: impl IntoIterator<Item = &'a SessionView>) {
+pub fn fill_in_user(user: &mut UserView, sessions: impl IntoIterator<Item: Borrow<SessionView>>) {
     let idle = together(capable(sessions), DEV, clock::now());
     user.idle_hint = idle.hint;
     user.idle_since = idle.since;
@@ -32,7 +33,7 @@ pub fn fill_in_user<'a>(user: &mut UserView, sessions: impl IntoIterator<Item = 
 
 /// Fills in a seat's idle hint, from the seat's sessions: idle if all are. One of a class that never is idle keeps the
 /// seat from it, other than a user (contract/seats-devices.md section 6).
-pub fn fill_in_seat<'a>(seat: &mut SeatView, sessions: impl IntoIterator<Item = &'a SessionView>) {
+pub fn fill_in_seat(seat: &mut SeatView, sessions: impl IntoIterator<Item: Borrow<SessionView>>) {
     let idle = together(sessions, DEV, clock::now());
     seat.idle_hint = idle.hint;
     seat.idle_since = idle.since;
@@ -41,7 +42,7 @@ pub fn fill_in_seat<'a>(seat: &mut SeatView, sessions: impl IntoIterator<Item = 
 
 /// Whether everybody is idle: all sessions that can be at all. Since `start`, when usherd started, at the earliest: of the
 /// time before it nobody can tell.
-pub fn of_everybody<'a>(sessions: impl IntoIterator<Item = &'a SessionView>, start: Now) -> Idleness {
+pub fn of_everybody(sessions: impl IntoIterator<Item: Borrow<SessionView>>, start: Now) -> Idleness {
     let idle = together(capable(sessions), DEV, clock::now());
     if !idle.hint || idle.since_monotonic >= start.monotonic {
         return idle;
@@ -49,16 +50,16 @@ pub fn of_everybody<'a>(sessions: impl IntoIterator<Item = &'a SessionView>, sta
     Idleness { hint: true, since: start.realtime, since_monotonic: start.monotonic }
 }
 
-fn capable<'a>(sessions: impl IntoIterator<Item = &'a SessionView>) -> impl Iterator<Item = &'a SessionView> {
-    sessions.into_iter().filter(|session| session.class.can_idle())
+fn capable<S: Borrow<SessionView>>(sessions: impl IntoIterator<Item = S>) -> impl Iterator<Item = S> {
+    sessions.into_iter().filter(|session| session.borrow().class.can_idle())
 }
 
 /// Whether all of the sessions are idle, and since when the last one of them. Looks no further than the first one that
 /// is in use.
-fn together<'a>(sessions: impl IntoIterator<Item = &'a SessionView>, dev: &str, now: Now) -> Idleness {
+fn together(sessions: impl IntoIterator<Item: Borrow<SessionView>>, dev: &str, now: Now) -> Idleness {
     let mut together = Idleness { hint: true, ..Idleness::default() };
     for session in sessions {
-        let idle = of_session(session, dev, now);
+        let idle = of_session(session.borrow(), dev, now);
         if !idle.hint {
             return Idleness::default();
         }
