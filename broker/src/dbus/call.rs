@@ -144,7 +144,8 @@ impl Call {
         let session = self.find_session(&name).await?;
         session.ok_or_else(|| match name {
             SessionName::Id(_) => unknown(),
-            SessionName::Own | SessionName::Auto => Failure::no_session_for(self.caller.pid),
+            SessionName::Own => Failure::no_own_session(false),
+            SessionName::Auto => Failure::no_own_session(true),
         })
     }
 
@@ -172,7 +173,8 @@ impl Call {
         let seat = self.find_seat(&name).await?;
         seat.ok_or_else(|| match name {
             SeatName::Id(_) => unknown(),
-            SeatName::Own | SeatName::Auto => Failure::no_session_for(self.caller.pid),
+            SeatName::Own => Failure::no_own_session(false),
+            SeatName::Auto => Failure::no_own_session(true),
         })
     }
 

@@ -47,7 +47,16 @@ impl Failure {
         Self::standard("UnknownObject", format!("Unknown object '{path}'."))
     }
 
-    /// The caller is in no session.
+    /// `self` is nothing; `auto`, with `or_display`, is neither.
+    pub(crate) fn no_own_session(or_display: bool) -> Self {
+        let message = match or_display {
+            false => "Caller does not belong to any known session.",
+            true => "Caller does not belong to any known session and doesn't own any suitable session.",
+        };
+        Self::login1("NoSessionForPID", message)
+    }
+
+    /// A process is in no session.
     pub(crate) fn no_session_for(pid: u32) -> Self {
         Self::login1("NoSessionForPID", format!("PID {pid} does not belong to any known session"))
     }
