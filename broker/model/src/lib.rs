@@ -119,6 +119,7 @@ mod policy;
 pub mod record;
 mod release;
 mod restore;
+mod route;
 mod runtime;
 mod seat;
 mod session;
