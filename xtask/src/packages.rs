@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{cargo, root};
 
 /// Package, and what for. The essential packages of the distribution are not named.
-const PACKAGES: [(&str, &str); 22] = [
+const PACKAGES: [(&str, &str); 24] = [
     ("gcc", "cargo links programs with it"),
     ("g++", "the fuzzing engine, libFuzzer, is C++"),
     ("libc6-dev", "the C library to link against"),
@@ -24,6 +24,8 @@ const PACKAGES: [(&str, &str); 22] = [
     ("dbus-user-session", "the users' own bus"),
     ("polkitd", "real decisions about who sits at the computer, from usher's state files"),
     ("python3-dbus", "clients and services of the system bus that behave as a test needs it"),
+    ("libpam-systemd", "systemd's own PAM module, which logs people in through usherd, too"),
+    ("libglib2.0-bin", "gdbus, a client of the system bus that is not systemd's"),
     ("libseat-dev", "libseat, through which compositors talk to logind"),
     ("mmdebstrap", "a system with the real logind, to put the same questions to"),
     ("systemd-container", "systemd-nspawn, to boot that system"),
