@@ -7,11 +7,11 @@ const LOGIN1: &str = "org.freedesktop.login1";
 const ROOT_PATH: &str = "/org/freedesktop/login1";
 
 /// As captured from logind.
-const MANAGER: &str = include_str!("../data/login1-manager.xml");
-const SESSION: &str = include_str!("../data/login1-session.xml");
-const USER: &str = include_str!("../data/login1-user.xml");
-const SEAT: &str = include_str!("../data/login1-seat.xml");
-const LOG_CONTROL: &str = include_str!("../data/login1-logcontrol.xml");
+const MANAGER: &str = include_str!("../../broker/src/dbus/interfaces/testdata/login1-manager.xml");
+const SESSION: &str = include_str!("../../broker/src/dbus/interfaces/testdata/login1-session.xml");
+const USER: &str = include_str!("../../broker/src/dbus/interfaces/testdata/login1-user.xml");
+const SEAT: &str = include_str!("../../broker/src/dbus/interfaces/testdata/login1-seat.xml");
+const LOG_CONTROL: &str = include_str!("../../broker/src/dbus/interfaces/testdata/login1-logcontrol.xml");
 
 /// Opening and closing tags in order, each with its attributes sorted: what documents that mean the same have in common.
 fn tags(xml: &str) -> Vec<Vec<String>> {
