@@ -88,6 +88,45 @@ refused(message('GetSession'), BROKER + 'NoSessionForCaller')
 }
 
 #[test]
+fn what_systemds_module_would_never_say_is_refused() {
+    stays_as_it_is(|machine, _| {
+        let script = r#"
+LOGIN = 'io.systemd.Login.'
+for name in ['Nope', 'createsession', '', '.CreateSession', 'x' * 10000, '\x1b[31m', 'ListSessions']:
+    refused(message(LOGIN + name), 'org.varlink.service.MethodNotFound')
+deep = 1
+for n in range(100): deep = [deep]
+for method, parameters in [
+    ('CreateSession', []), ('CreateSession', 1), ('CreateSession', {}), ('CreateSession', {'x': deep}), ('ReleaseSession', [1]),
+    ('ReleaseSession', {'Id': 1}), ('ReleaseSession', {'Id': ['self']}), ('ReleaseSession', {'\x1b[31m': 1}), ('ReleaseSession', {'x' * 9000: 1}),
+]:
+    refused(message(LOGIN + method, parameters), INVALID)
+for id in ['../../x', 'x' * 60000, '\x1b[31m', '1\0', '1']:
+    refused(message(LOGIN + 'ReleaseSession', {'Id': id}), LOGIN + 'NoSuchSession')
+good = {'UID': 1001, 'Type': 'tty', 'Class': 'user'}
+assert ask(message(LOGIN + 'CreateSession', {**good, 'UID': 4001})).get('error') == ('io.systemd.System' if os.getuid() == 0 else 'org.varlink.service.PermissionDenied')
+if os.getuid() == 0:
+    for bad in [
+        {'UID': -1}, {'UID': 65535}, {'UID': 2**32 - 1}, {'UID': 2**64}, {'UID': '1001'}, {'UID': None}, {'UID': True}, {'UID': 1.5}, {'UID': deep},
+        {'PID': -1}, {'PID': 0}, {'PID': 1}, {'PID': 2**40}, {'PID': '1'}, {'PID': {}}, {'PID': {'pid': 1}}, {'PID': {'pid': os.getpid(), 'x': 1}},
+        {'PID': {'pid': os.getpid(), 'pidfdId': 'x'}}, {'PID': {'pid': os.getpid(), 'bootId': 1}}, {'PID': deep}, {'Type': 'x'}, {'Type': None},
+        {'Type': '\x1b[31m'}, {'Class': 'none'}, {'Class': 'USER'}, {'Class': 'user\nUID=0'}, {'Class': 1}, {'Service': 'x' * 1025}, {'Service': 'a\x7f'},
+        {'Desktop': 'a"b'}, {'Desktop': "a'b"}, {'Desktop': 'a\\b'}, {'Seat': 1}, {'Seat': 'seat-x', 'TTY': 'tty1'}, {'Seat': 'seat0', 'VTNr': 64},
+        {'VTNr': -1}, {'VTNr': '1'}, {'VTNr': 2**40}, {'TTY': 'a\nUID=0'}, {'TTY': 'x' * 1025}, {'TTY': 'console', 'VTNr': 1}, {'Display': 'x\r'},
+        {'Remote': 'yes'}, {'RemoteHost': 'x' * 1025}, {'RemoteUser': 'a\0b'}, {'ExtraDeviceAccess': 'x'}, {'ExtraDeviceAccess': [1]}, {'Colour': 1},
+    ]:
+        refused(message(LOGIN + 'CreateSession', {**good, **bad}), INVALID)
+    for seat in ['../seat0', 'x' * 60000, '\x1b[31m', 'seat9']:
+        refused(message(LOGIN + 'CreateSession', {**good, 'Seat': seat}), LOGIN + 'NoSuchSeat')
+    for process in [4194305, {'pid': os.getpid(), 'pidfdId': 2**63}, {'pid': os.getpid(), 'bootId': 'x' * 9000}]:
+        refused(message(LOGIN + 'CreateSession', {**good, 'PID': process}), 'io.systemd.System')
+"#;
+        poke(machine, "alice", script);
+        poke(machine, "root", script);
+    });
+}
+
+#[test]
 fn a_login_that_makes_no_sense_is_refused() {
     stays_as_it_is(|machine, broker| {
         let script = r#"
