@@ -119,7 +119,7 @@ fn in_lanes<T: Send>(work: Vec<T>, act: impl Fn(&mut Lane<'_>, &T) + Sync) {
     thread::scope(|scope| {
         for _ in 0..LANES {
             scope.spawn(|| {
-                let machine = cast::machine();
+                let machine = cast::machine_with_terminals();
                 let usual = machine.start_usherd();
                 let bob = Bystander::new(&machine);
                 let mut lane = Lane { machine: &machine, usual: Some(usual), bob: Some(bob) };

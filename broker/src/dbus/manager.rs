@@ -113,27 +113,36 @@ async fn sessions(call: &Call) -> Result<Vec<Row>, Failure> {
     call.query(move |model| model.list_sessions().map(row).collect()).await
 }
 
+/// So many terminals are looked at at once; more, elsewhere: of thousands, that would hold up logins.
+const FEW: usize = 64;
+
 type LongRow = (String, u32, String, String, u32, String, String, bool, u64, OwnedObjectPath);
 
 async fn sessions_ex(call: &Call) -> Result<Vec<LongRow>, Failure> {
-    let row = |mut session: SessionView| {
-        idle::fill_in(&mut session);
-        let path = path_of_session(&session.id);
-        let seat = session.seat.map(String::from).unwrap_or_default();
-        (
-            session.id.into(),
-            session.uid.get(),
-            session.user.to_string(),
-            seat,
-            session.leader,
-            session.class.to_string(),
-            session.tty,
-            session.idle_hint,
-            session.idle_since_monotonic,
-            path,
-        )
-    };
-    Ok(call.query(Model::sessions).await?.into_iter().map(row).collect())
+    let sessions = call.query(Model::sessions).await?;
+    if sessions.len() <= FEW {
+        return Ok(sessions.into_iter().map(long_row).collect());
+    }
+    let rows = tokio::task::spawn_blocking(|| sessions.into_iter().map(long_row).collect());
+    rows.await.map_err(|error| Failure::standard("Failed", error.to_string()))
+}
+
+fn long_row(mut session: SessionView) -> LongRow {
+    idle::fill_in(&mut session);
+    let path = path_of_session(&session.id);
+    let seat = session.seat.map(String::from).unwrap_or_default();
+    (
+        session.id.into(),
+        session.uid.get(),
+        session.user.to_string(),
+        seat,
+        session.leader,
+        session.class.to_string(),
+        session.tty,
+        session.idle_hint,
+        session.idle_since_monotonic,
+        path,
+    )
 }
 
 /// First the session that the process leads, then the one in whose scope it is. 0 is the caller.

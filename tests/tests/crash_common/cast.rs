@@ -38,8 +38,14 @@ pub(crate) fn machine() -> Machine {
         .pam_line(ON_THE_SEAT, "session required pam_env.so envfile=/etc/seat.env")
         .pam_line(ON_THE_SEAT, "session optional pam_usher.so");
     let machine = machine.crash_points().file(manager::PROGRAM, manager::TEXT, 0o755, 0).boot();
-    machine.sh(TERMINALS);
     machine.sh("dbus-daemon --system --fork");
+    machine
+}
+
+/// The same with terminals, as far as usherd can tell.
+pub(crate) fn machine_with_terminals() -> Machine {
+    let machine = machine();
+    machine.sh(TERMINALS);
     machine
 }
 
