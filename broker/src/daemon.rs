@@ -153,7 +153,7 @@ async fn start(lock: &Lock) -> Result<()> {
         for listener in listeners {
             tokio::spawn(socket::serve(listener, service.clone()));
         }
-        tokio::spawn(dbus::serve(service));
+        dbus::start(service);
         info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
         tell_service_manager();
     };

@@ -60,27 +60,35 @@ pub(crate) struct Facade {
     start: Now,
 }
 
-/// Serves the bus for ever: whenever there is one.
-pub(crate) async fn serve(service: Service) {
+/// Serves the bus for ever: whenever there is one. What it takes to wait for one is there when this returns.
+pub(crate) fn start(service: Service) {
     let facade = Arc::new(Facade { service, polkit: Polkit::default(), start: clock::now() });
-    loop {
-        let watch = match Appearance::of(&address::socket()) {
-            Ok(watch) => watch,
-            Err(error) => {
-                warn!("cannot wait for the system bus, org.freedesktop.login1 is not served: {error}");
+    let watch = watch();
+    tokio::spawn(async move {
+        let mut watch = watch;
+        while let Some(changes) = watch {
+            if let Some(connection) = connect().await {
+                tokio::select! {
+                    () = link::serve(connection, &facade) => {}
+                    never = serve_systemd1(&facade) => match never {},
+                }
+                info!(
+                    "the system bus has gone; sessions go on, org.freedesktop.login1 is back as soon as it is"
+                );
+            } else if changes.wait().await.is_err() {
                 return;
             }
-        };
-        if let Some(connection) = connect().await {
-            tokio::select! {
-                () = link::serve(connection, &facade) => {}
-                never = serve_systemd1(&facade) => match never {},
-            }
-            info!("the system bus has gone; sessions go on, org.freedesktop.login1 is back as soon as it is");
-        } else if watch.wait().await.is_err() {
-            return;
+            watch = self::watch();
         }
+    });
+}
+
+fn watch() -> Option<Appearance> {
+    let watch = Appearance::of(&address::socket());
+    if let Err(error) = &watch {
+        warn!("cannot wait for the system bus, org.freedesktop.login1 is not served: {error}");
     }
+    watch.ok()
 }
 
 /// The other name, where it is usherd's to have, for as long as there is the bus.
