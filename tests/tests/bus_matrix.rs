@@ -47,6 +47,7 @@ const LOGIN1: &str = "org.freedesktop.login1";
 const SYSTEMD1: &str = "org.freedesktop.systemd1";
 
 const NOT_SUPPORTED: Outcome = Error("NotSupported");
+const NO_DEVICE: Outcome = Error("System.Error.ENODEV");
 const NO_SLEEP: Outcome = Error("SleepVerbNotSupported");
 const INVALID: Outcome = Error("InvalidArgs");
 const NOBODY: Outcome = Error("NoSessionForPID");
@@ -116,7 +117,8 @@ const CALLS: &[Call] = &[
     (MANAGER, "KillSession", "ssi", r#"["$S", "leader", 18]"#, OWN_OR_PASSWORD),
     (MANAGER, "KillSession", "ssi", r#"["$S", "all", 0]"#, same([INVALID; 3])),
     (MANAGER, "KillUser", "ui", "[1001, 18]", OWN_OR_PASSWORD),
-    (MANAGER, "KillUser", "ui", "[1001, 65]", same([INVALID; 3])),
+    // Of users that is said to those who may only.
+    (MANAGER, "KillUser", "ui", "[1001, 65]", Rule { without: [INVALID, INVALID, Denied], with: [INVALID, INVALID, Password] }),
     // One's own linger flag is permitted by polkit, too, and everybody else's to nobody without a password.
     (MANAGER, "SetUserLinger", "ubb", "[$U, false, false]", ANYBODY),
     (MANAGER, "SetUserLinger", "ubb", "[$O, false, false]", PASSWORD),
@@ -169,7 +171,7 @@ const CALLS: &[Call] = &[
     (SESSION, "SetLockedHint", "b", "[true]", OWN),
     (SESSION, "Kill", "si", r#"["all", 18]"#, OWN_OR_PASSWORD),
     (SESSION, "SetClass", "s", r#"["user"]"#, OWN),
-    (SESSION, "SetBrightness", "ssu", r#"["backlight", "x", 1]"#, same([NOT_SUPPORTED, NOT_SUPPORTED, Denied])),
+    (SESSION, "SetBrightness", "ssu", r#"["backlight", "x", 1]"#, same([NO_DEVICE, NO_DEVICE, Denied])),
     // By force only root; then whoever has control, which is a matter of this connection.
     (SESSION, "TakeControl", "b", "[true]", same([Yes, Denied, Denied])),
     (SESSION, "TakeControl", "b", "[false]", OWN),
@@ -181,7 +183,7 @@ const CALLS: &[Call] = &[
      same([Error("DeviceNotTaken"), Error("DeviceNotTaken"), Error("NotInControl")])),
     (SESSION, "PauseDeviceComplete", "uu", "[226, 0]",
      same([Error("DeviceNotTaken"), Error("DeviceNotTaken"), Error("NotInControl")])),
-    (SESSION, "SetTTY", "h", r#"["fd"]"#, same([INVALID; 3])),
+    (SESSION, "SetTTY", "h", r#"["fd"]"#, same([Denied, Denied, Error("NotInControl")])),
     (SESSION, "ReleaseControl", "-", "[]", same([Yes, Yes, Error("NotInControl")])),
     (SESSION, "ReleaseControl", "-", "[]", same([Error("NotInControl"); 3])),
     (USER, "Kill", "i", "[18]", OWN_OR_PASSWORD),

@@ -33,16 +33,17 @@ impl Model {
         id: &SessionId,
         controller: BusName,
         force: bool,
-        out: &mut Out,
     ) -> Result<(), Refusal> {
         let Some(session) = self.sessions.get(id) else { return Ok(()) };
         if force {
             authority.permits(Action::SeizeControl, session.uid(), |_| false)?;
         }
-        match &session.controller {
-            Some(present) if *present == controller => return Ok(()),
+        match session.controller.clone() {
+            Some(present) if present == controller => return Ok(()),
             Some(_) if !force => return Err(Refusal::AlreadyControlled {}),
-            _ => self.drop_control(id, out),
+            // What the old one has made of the session stays, until nobody controls it.
+            Some(old) => self.forget_controller(&old, id),
+            None => {}
         }
         if let Some(session) = self.sessions.get_mut(id) {
             session.controller = Some(controller.clone());
@@ -137,8 +138,7 @@ impl Model {
         display: String,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let graphical = self.sessions.get(id).is_some_and(|session| session.params.kind.is_graphical());
-        if !graphical {
+        if !self.controlled_by(id, controller)?.params.kind.is_graphical() {
             let message = "Only graphical sessions have an X display.".to_owned();
             return Err(Refusal::NotSupported { message });
         }

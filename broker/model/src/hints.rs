@@ -84,23 +84,18 @@ impl Model {
         if self.sessions.get(id).is_none_or(|session| session.idle_since == since) {
             return;
         }
-        let before = self.idlenesses(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.idle_since = since;
         let (uid, seat) = (session.uid(), session.seat.clone());
         self.dirty_sessions.insert(id.clone());
         let [of_session, of_seat, of_user, of_all] = self.idlenesses(id);
-        let [_, seat_before, user_before, all_before] = before;
         self.tell_session(id, vec![SessionProperty::Idle(of_session)], out);
-        if let Some(seat) = seat.filter(|_| of_seat != seat_before) {
+        // Whether or not they are what they were, as logind does.
+        if let Some(seat) = seat {
             out.tell(Change::Seat(seat, vec![SeatProperty::Idle(of_seat)]));
         }
-        if of_user != user_before {
-            out.tell(Change::User(uid, vec![UserProperty::Idle(of_user)]));
-        }
-        if of_all != all_before {
-            out.tell(Change::Idle(of_all));
-        }
+        out.tell(Change::User(uid, vec![UserProperty::Idle(of_user)]));
+        out.tell(Change::Idle(of_all));
     }
 
     /// Of the session, the seat, its user, and everybody.

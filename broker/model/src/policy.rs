@@ -119,6 +119,14 @@ impl Authority {
         self.permits(Action::SetLinger, owner, |_| false)
     }
 
+    /// Whether this is enough to signal what belongs to `owner`, for whoever wants to know before anything else is looked at.
+    ///
+    /// # Errors
+    /// [`Refusal::AccessDenied`] that says who may.
+    pub fn check_kill(self, owner: Uid) -> Result<(), Refusal> {
+        self.permits(Action::Kill, owner, |_| false)
+    }
+
     /// Whether the process that closes may leave the session's cgroup: not by its user's right alone, or everybody would
     /// get his processes past KillUserProcesses.
     pub fn frees_the_closer(self) -> bool {

@@ -85,8 +85,8 @@ impl Model {
                 self.set_class(request, authority, &session, class, out);
             }
             Event::TakeControl { request, authority, session, controller, force } => {
-                let take = |model: &mut Self, out: &mut Out| {
-                    model.take_control(authority, &session, controller, force, out)
+                let take = |model: &mut Self, _: &mut Out| {
+                    model.take_control(authority, &session, controller, force)
                 };
                 self.on_session(request, authority, Action::Control, &session, out, take);
             }

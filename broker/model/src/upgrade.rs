@@ -33,7 +33,9 @@ impl Model {
         let session = self.sessions.get(id);
         let session = session.ok_or_else(|| Refusal::NoSuchSession { session: id.to_string() })?;
         authority.permits(Action::Describe, session.uid(), |_| false)?;
-        let refuse = |message: &str| Err(Refusal::NotSupported { message: message.to_owned() });
+        let refuse = |message: &str| {
+            Err(Refusal::InvalidParameter { parameter: "class".to_owned(), message: message.to_owned() })
+        };
         match (class, session.params.class) {
             (SessionClass::User, SessionClass::User) => Ok(false),
             (SessionClass::User, SessionClass::UserIncomplete) if session.phase == Phase::Running => Ok(true),

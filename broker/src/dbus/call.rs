@@ -170,12 +170,13 @@ impl Call {
     pub(crate) async fn seat(&self, word: &str) -> Result<SeatView, Failure> {
         let unknown = || Failure::from(Refusal::NoSuchSeat { seat: printable(word) });
         let name = SeatName::parse(word).ok_or_else(unknown)?;
-        let seat = self.find_seat(&name).await?;
-        seat.ok_or_else(|| match name {
-            SeatName::Id(_) => unknown(),
-            SeatName::Own => Failure::no_own_session(false),
-            SeatName::Auto => Failure::no_own_session(true),
-        })
+        let session = match name {
+            SeatName::Id(_) => return self.find_seat(&name).await?.ok_or_else(unknown),
+            SeatName::Own => self.session("self").await?,
+            SeatName::Auto => self.session("auto").await?,
+        };
+        let id = session.seat.ok_or_else(|| Failure::login1("NoSuchSeat", "Session has no seat."))?;
+        self.query(move |model| model.seat(&id)).await?.ok_or_else(unknown)
     }
 
     /// A user by number or by who asks; nothing where that one is not tracked.

@@ -8,6 +8,7 @@ use zbus::OwnedVariant;
 
 use super::call::{Call, Reply};
 use super::failure::Failure;
+use super::manager::check_pid;
 use super::path::path_of_session;
 use crate::fifos;
 use crate::opening::{OpenError, Wish, session_class, session_type};
@@ -41,6 +42,7 @@ pub(super) async fn by_pid(call: &Call) -> Reply {
         ScopeProperties,
     );
     let (uid, pid, a, b, c, d, e, f, g, h, i, j, k, properties): All = call.arguments()?;
+    check_pid(pid)?;
     let pid = if pid == 0 { call.caller.pid } else { pid };
     let leader = pidfd::open(pid).map_err(|_| no_such_process())?;
     create(call, (uid, leader, a, b, c, d, e, f, g, h, i, j, k), properties).await

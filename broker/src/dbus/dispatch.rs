@@ -13,6 +13,11 @@ pub(super) async fn dispatch(call: &Call) -> Result<Message, Failure> {
     let header = call.header();
     let path = header.path().map(|path| path.as_str()).unwrap_or_default();
     let unknown = || Failure::unknown_object(&printable(path));
+    if header.interface().is_some_and(|interface| interface.as_str() == interfaces::PEER.name) {
+        // Of whatever is at the other end of the bus: any path does.
+        let (_, method) = find_method(&header, &Object::Manager)?;
+        return standard::answer_peer(call, method.name);
+    }
     let object = path::parse(path).ok_or_else(unknown)?;
     let target = Target::find(call, object).await?.ok_or_else(unknown)?;
     let (interface, method) = find_method(&header, &target.object)?;
@@ -76,6 +81,11 @@ fn find_method(
     let name = header.member().map(|member| member.as_str()).unwrap_or_default();
     let wanted = header.interface().map(|interface| interface.as_str());
     let (interface, method) = interfaces::find_method(object, wanted, name).ok_or_else(|| {
+        if matches!(object, Object::Intermediate(_)) {
+            // There is nothing at such a node but its children.
+            let path = header.path().map(|path| path.as_str()).unwrap_or_default();
+            return Failure::unknown_object(&printable(path));
+        }
         let message = format!("Unknown method {name} or interface {}.", wanted.unwrap_or_default());
         Failure::standard("UnknownMethod", message)
     })?;

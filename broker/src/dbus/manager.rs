@@ -6,7 +6,7 @@ use usher_protocol::messages::{Refusal, SessionView};
 use usher_protocol::session::KillWhom;
 use zbus::OwnedObjectPath;
 
-use super::call::{Call, Reply, signal};
+use super::call::{Call, Reply};
 use super::failure::Failure;
 use super::path::{UserName, path_of_seat, path_of_session, path_of_user};
 use super::{create, power, session, user};
@@ -78,7 +78,7 @@ pub(super) async fn answer(call: &Call, method: &str) -> Reply {
         "KillUser" => {
             let (uid, number) = call.arguments()?;
             let user = call.user(uid).await?;
-            user::kill(call, user.uid, signal(number)?).await
+            user::kill(call, user.uid, number).await
         }
         "TerminateSession" => {
             let (name,): (String,) = call.arguments()?;
@@ -147,6 +147,7 @@ fn long_row(mut session: SessionView) -> LongRow {
 
 /// First the session that the process leads, then the one in whose scope it is. 0 is the caller.
 async fn session_of_pid(call: &Call, pid: u32) -> Result<SessionId, Failure> {
+    check_pid(pid)?;
     let pid = if pid == 0 { call.caller.pid } else { pid };
     let (led, place) = (pidfd::leader_of(pid).ok(), call.belonging_of(pid));
     let look = move |model: &Model| {
@@ -155,8 +156,14 @@ async fn session_of_pid(call: &Call, pid: u32) -> Result<SessionId, Failure> {
     call.query(look).await?.ok_or_else(|| Failure::no_session_for(pid))
 }
 
+/// What can be the number of a process; the kernel's are not negative.
+pub(super) fn check_pid(pid: u32) -> Result<(), Failure> {
+    i32::try_from(pid).map(drop).map_err(|_| Failure::invalid("Invalid PID"))
+}
+
 /// The user in whose slice a process is. 0 is the caller.
 async fn user_of_pid(call: &Call, pid: u32) -> Result<Uid, Failure> {
+    check_pid(pid)?;
     let pid = if pid == 0 { call.caller.pid } else { pid };
     let owner = call.belonging_of(pid).owner;
     let look = move |model: &Model| owner.filter(|uid| model.account(*uid).is_some());

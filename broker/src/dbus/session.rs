@@ -72,12 +72,8 @@ pub(super) async fn answer(call: &Call, session: SessionView, method: &str) -> R
         "SetTTY" => set_tty(call, id).await,
         "TakeDevice" | "ReleaseDevice" | "PauseDeviceComplete" => device(call, session, method).await,
         "SetBrightness" => {
-            call.authorize(Action::Describe, session.uid, false).await?;
-            if session.seat.is_none() || !session.active {
-                let message = "Setting brightness is only permitted for the foreground session of a seat";
-                return Err(Failure::not_supported(message));
-            }
-            Err(Failure::not_supported("usherd cannot change the brightness of devices yet"))
+            let (subsystem, name, _): (String, String, u32) = call.arguments()?;
+            set_brightness(call, session, &subsystem, &name).await
         }
         _ => Err(Failure::standard("UnknownMethod", format!("Unknown method {method}"))),
     }
@@ -144,11 +140,35 @@ async fn take_control(call: &Call, session: SessionView) -> Reply {
 
 async fn set_tty(call: &Call, session: SessionId) -> Reply {
     let (passed,): (zbus::OwnedFd,) = call.arguments()?;
+    check_control(call, &session).await?;
     let terminal = OwnedFd::from(passed);
-    let tty = vt::terminal_name(terminal.as_fd()).map_err(|error| Failure::invalid(error.to_string()))?;
+    let tty = vt::terminal_name(terminal.as_fd()).map_err(|error| Failure::denied(error.to_string()))?;
     let controller = controller(call);
     call.request(move |request| Event::SetTty { request, session, controller, tty }).await?;
     call.done()
+}
+
+async fn check_control(call: &Call, session: &SessionId) -> Result<(), Failure> {
+    let (id, name) = (session.clone(), controller(call));
+    let controls = call.query(move |model| model.is_controlled_by(&id, &name)).await?;
+    if controls { Ok(()) } else { Err(Refusal::NotInControl {}.into()) }
+}
+
+/// usherd assigns no devices to seats yet: to the one who may, there are none.
+async fn set_brightness(call: &Call, session: SessionView, subsystem: &str, name: &str) -> Reply {
+    if !matches!(subsystem, "backlight" | "leds") {
+        let message = format!("Subsystem type '{}' is not supported.", printable(subsystem));
+        return Err(Failure::not_supported(message));
+    }
+    if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
+        return Err(Failure::invalid(format!("Not a valid device name {}, refusing.", printable(name))));
+    }
+    if session.seat.is_none() || !session.active {
+        let message = "Your session is not in the foreground of a seat, refusing.";
+        return Err(Failure::login1("NotYourDevice", message));
+    }
+    call.authorize(Action::Describe, session.uid, false).await?;
+    Err(Failure::new("System.Error.ENODEV", format!("Device {subsystem}:{} is on no seat.", printable(name))))
 }
 
 /// usherd hands out no devices yet: to the one who may have them, there are none (contract/dbus.md section 6).
@@ -157,10 +177,7 @@ async fn device(call: &Call, session: SessionView, method: &str) -> Reply {
     if major >= 1 << 12 || minor >= 1 << 20 {
         return Err(Failure::invalid("Device major/minor is not valid."));
     }
-    let (id, name) = (session.id.clone(), controller(call));
-    if !call.query(move |model| model.is_controlled_by(&id, &name)).await? {
-        return Err(Refusal::NotInControl {}.into());
-    }
+    check_control(call, &session.id).await?;
     match method {
         "TakeDevice" if !session.class.can_be_driven() => {
             Err(Failure::not_supported("Session class does not support taking device control."))

@@ -20,8 +20,7 @@ pub(super) fn has(interface: &Interface) -> bool {
 /// Answers one call of a standard interface.
 pub(super) async fn answer(call: &Call, target: &Target, method: &str) -> Reply {
     match method {
-        "Ping" => call.done(),
-        "GetMachineId" => call.reply(&(machine_id()?,)),
+        "Ping" | "GetMachineId" => answer_peer(call, method),
         "Introspect" => {
             let children = children(call, &target.object).await?;
             call.reply(&(introspect::document(&target.object, children.iter().map(String::as_str)),))
@@ -37,6 +36,11 @@ pub(super) async fn answer(call: &Call, target: &Target, method: &str) -> Reply 
         }
         _ => set(call, target).await,
     }
+}
+
+/// Answers one call of the interface Peer.
+pub(super) fn answer_peer(call: &Call, method: &str) -> Reply {
+    if method == "Ping" { call.done() } else { call.reply(&(machine_id()?,)) }
 }
 
 fn machine_id() -> Result<String, Failure> {
@@ -89,10 +93,10 @@ fn find(
     name: &str,
 ) -> Result<(&'static Interface, &'static Property), Failure> {
     let unknown = || format!("Unknown interface {} or property {}.", printable(interface), printable(name));
-    let found = interfaces::find_interface(object, interface)
-        .ok_or_else(|| Failure::standard("UnknownInterface", unknown()))?;
-    let property = found.property(name).ok_or_else(|| Failure::standard("UnknownProperty", unknown()))?;
-    Ok((found, property))
+    let found = interfaces::find_interface(object, interface);
+    let found = found.and_then(|interface| Some((interface, interface.property(name)?)));
+    // One error for both, as sd-bus has it.
+    found.ok_or_else(|| Failure::standard("UnknownProperty", unknown()))
 }
 
 /// The interface that GetAll names, or all of an object's, if it names none.

@@ -12,7 +12,7 @@ pub(super) async fn answer(call: &Call, uid: Uid, method: &str) -> Reply {
         "Terminate" => terminate(call, uid).await,
         "Kill" => {
             let (number,) = call.arguments()?;
-            kill(call, uid, signal(number)?).await
+            kill(call, uid, number).await
         }
         _ => Err(Failure::standard("UnknownMethod", format!("Unknown method {method}"))),
     }
@@ -25,9 +25,11 @@ pub(super) async fn terminate(call: &Call, uid: Uid) -> Reply {
     call.done()
 }
 
-/// Signals all of a user's processes.
-pub(super) async fn kill(call: &Call, uid: Uid, signal: i32) -> Reply {
+/// Signals all of a user's processes. Who may is asked first, as logind does here.
+pub(super) async fn kill(call: &Call, uid: Uid, number: i32) -> Reply {
     let authority = call.authorize(Action::Kill, uid, false).await?;
+    authority.check_kill(uid)?;
+    let signal = signal(number)?;
     call.request(move |request| Event::KillUser { request, authority, uid, signal }).await?;
     call.done()
 }

@@ -64,8 +64,12 @@ impl Wish {
     /// The seat that is asked for, in words or by its terminal.
     ///
     /// # Errors
-    /// [`OpenError::NoSuchSeat`]: no seat can be called so. [`OpenError::InvalidArgs`]: the terminal is another seat's.
+    /// [`OpenError::NoSuchSeat`]: no seat can be called so. [`OpenError::InvalidArgs`]: what logind looks at before, the desktop,
+    /// makes no sense.
     pub(crate) fn seat(&self) -> Result<Option<SeatId>, OpenError> {
+        if !is_safe(&self.desktop) {
+            return Err(OpenError::invalid("Desktop", "Invalid desktop string"));
+        }
         let named: Option<SeatId> = match self.seat.as_str() {
             "" => None,
             name => Some(name.parse().map_err(|_| OpenError::NoSuchSeat(shortened(name)))?),
@@ -73,10 +77,6 @@ impl Wish {
         let on_seat0 = console_number(self.terminal()).is_some() || self.terminal() == "console";
         match named {
             None if on_seat0 => Ok(Some(SeatId::seat0())),
-            Some(seat) if on_seat0 && !seat.is_seat0() => {
-                let message = format!("the terminal {} is on seat0, not on {seat}", self.terminal());
-                Err(OpenError::invalid("Seat", message))
-            }
             named => Ok(named),
         }
     }
@@ -84,8 +84,18 @@ impl Wish {
     /// The virtual terminal that is asked for, on that seat, which has such or not.
     ///
     /// # Errors
-    /// [`OpenError::InvalidArgs`]: the seat has none, or needs one; or it contradicts the terminal's name.
+    /// [`OpenError::InvalidArgs`]: the seat has none, or needs one; or it, or the seat, contradicts the terminal's name.
     pub(crate) fn vt(&self, seat: Option<&SeatId>, has_vts: bool) -> Result<Option<VtNr>, OpenError> {
+        let terminal = self.terminal();
+        let on_seat0 = console_number(terminal).is_some() || terminal == "console";
+        if let Some(seat) = seat.filter(|seat| on_seat0 && !seat.is_seat0()) {
+            let message = format!("the terminal {terminal} is on seat0, not on {seat}");
+            return Err(OpenError::invalid("Seat", message));
+        }
+        if terminal == "tty0" {
+            let message = "tty0 is whichever terminal is in the foreground, and none of its own";
+            return Err(OpenError::invalid("TTY", message));
+        }
         let invalid = |message: String| Err(OpenError::invalid("VTNr", message));
         let asked = match (console_number(self.terminal()), self.vtnr) {
             (Some(number), 0) => number,
@@ -145,6 +155,11 @@ impl Wish {
             retry: false,
         }
     }
+}
+
+/// What a desktop may be called.
+fn is_safe(desktop: &str) -> bool {
+    !desktop.chars().any(|c| c.is_control() || matches!(c, '"' | '\'' | '\\'))
 }
 
 /// The number of a virtual terminal by its name, `tty0` to `tty63`; 0 is whichever is in the foreground.
@@ -212,7 +227,7 @@ mod tests {
         assert_eq!(wrong(place("seat0", 4, "tty3", true)), "VTNr");
         assert_eq!(wrong(place("", 1, "console", true)), "VTNr");
         assert_eq!(wrong(place("", 0, "tty3", false)), "VTNr", "a machine without virtual terminals");
-        assert_eq!(wrong(place("", 0, "tty0", true)), "VTNr");
+        assert_eq!(wrong(place("", 0, "tty0", true)), "TTY");
         assert_eq!(wrong(place("seat0", 0, "", true)), "VTNr");
         assert_eq!(wrong(place("seat0", 64, "", true)), "VTNr");
         assert_eq!(place("chair", 0, "", true), Err(OpenError::NoSuchSeat("chair".into())));

@@ -55,7 +55,14 @@ fn everybody_is_idle_once_the_last_session_is() {
     let own = Authority::Caller(alice());
     world.idle(own, &seated, true).unwrap();
     let first = since(world.now);
-    let told = [format!("session 1 [Idle({first:?})]"), format!("seat0 [Idle({first:?})]")];
+    let none = Idleness::default();
+    let told = [
+        format!("session 1 [Idle({first:?})]"),
+        format!("seat0 [Idle({first:?})]"),
+        // Told though it is what it was.
+        format!("user 1000 [Idle({none:?})]"),
+        format!("all {none:?}"),
+    ];
     assert_eq!(world.told(), told);
     world.wait(SECOND);
     world.idle(own, &far, true).unwrap();
@@ -69,7 +76,6 @@ fn everybody_is_idle_once_the_last_session_is() {
     assert_eq!(world.model.idleness(), last);
     world.idle(own, &far, true).unwrap();
     assert_eq!(world.told(), [""; 0], "no change");
-    let none = Idleness::default();
     world.idle(root(), &seated, false).unwrap();
     let told = [
         format!("session 1 [Idle({none:?})]"),

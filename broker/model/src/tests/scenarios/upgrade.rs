@@ -76,7 +76,8 @@ fn no_other_class_is_changed_into_any_other() {
         (&cron, SessionClass::User),
     ] {
         let request = world.class_is_set(root(), session, class);
-        let refused = matches!(world.answer(request), Some(Answer::Refused(Refusal::NotSupported { .. })));
+        let refused =
+            matches!(world.answer(request), Some(Answer::Refused(Refusal::InvalidParameter { .. })));
         assert!(refused, "{session} to {class}");
     }
     let request = world.class_is_set(Authority::Caller(bob()), &incomplete, SessionClass::User);
