@@ -25,6 +25,7 @@
 mod artefacts;
 mod keys;
 pub mod load;
+pub mod login1;
 mod machine;
 mod mounts;
 mod oracle;
