@@ -90,7 +90,14 @@ pub(crate) fn crash_points() -> Result<Artefact> {
     Ok(Artefact { source, target: target.into() })
 }
 
-fn built(name: &str) -> Result<PathBuf> {
+/// cargo's target directory: that of the profile is in it.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let bin = bin_dir()?;
+    Ok(bin.parent().unwrap_or(&bin).to_path_buf())
+}
+
+/// One of the programs of this crate.
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
     let dir = bin_dir()?;
     let path = dir.join(name);
     if !path.is_file() {

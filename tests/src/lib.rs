@@ -25,8 +25,10 @@
 mod artefacts;
 mod keys;
 pub mod load;
+pub mod login1;
 mod machine;
 mod mounts;
+mod oracle;
 pub mod spec;
 pub mod storm;
 mod wait;
@@ -41,3 +43,4 @@ pub use machine::size::{Size, Wakes};
 pub use machine::usher::{ALICE, BOB, Person, ROOT};
 pub use machine::{DEADLINE, Machine};
 pub use mounts::MountInfo;
+pub use oracle::Oracle;

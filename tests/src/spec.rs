@@ -23,6 +23,8 @@ pub struct Spec {
     pub cgroup_readonly: bool,
     /// Give the machine's root shared propagation, as systemd and most containers do; private otherwise.
     pub shared_mounts: bool,
+    /// Show the host's virtual terminals in `/dev` and `/sys`.
+    pub terminals: bool,
     /// SSH keys of the machine.
     pub keys: Keys,
 }

@@ -70,7 +70,8 @@ pub(crate) fn run_in_machine(command: &mut Command) -> Result<()> {
 
 fn as_root() -> String {
     let backtrace = std::env::var("RUST_BACKTRACE").unwrap_or_else(|_| "0".to_owned());
-    format!("sudo env RUST_BACKTRACE={backtrace}")
+    let update = std::env::var("UPDATE_GOLDENS").unwrap_or_else(|_| "0".to_owned());
+    format!("sudo env RUST_BACKTRACE={backtrace} UPDATE_GOLDENS={update}")
 }
 
 fn run_through(command: &mut Command, runner: String) -> Result<()> {

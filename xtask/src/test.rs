@@ -26,6 +26,9 @@ enum Tier {
     Kernel,
     /// Whole machines in namespaces with real PAM applications; runs as root
     E2e,
+    /// The real systemd-logind in a container that is built for it: whether it does what usherd is compared with; only when
+    /// asked for, runs as root. With UPDATE_GOLDENS=1 what it does is written down
+    Oracle,
 }
 
 struct Verdict {
@@ -39,6 +42,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let tiers: Vec<Tier> = [Tier::Unit, Tier::Kernel, Tier::E2e]
         .into_iter()
         .filter(|tier| options.tier.is_none_or(|only| only == *tier))
+        // It downloads a distribution, and it is not usher that it tests.
+        .chain(options.tier.filter(|only| *only == Tier::Oracle))
         .collect();
     packages::ensure()?;
     if tiers.iter().any(|tier| *tier != Tier::Unit) {
@@ -72,6 +77,7 @@ fn name(tier: Tier) -> &'static str {
         Tier::Unit => "unit",
         Tier::Kernel => "kernel",
         Tier::E2e => "end to end",
+        Tier::Oracle => "oracle",
     }
 }
 
@@ -81,13 +87,14 @@ fn run_tier(tier: Tier, filter: Option<&str>) -> Result<bool> {
         // The tests of the edges, which are only there with this feature.
         Tier::Kernel => &["--package", "usher-broker", "--features", "kernel-tests", "--test", "kernel_*"],
         Tier::E2e => &["--package", "usher-tests"],
+        Tier::Oracle => &["--package", "usher-tests", "--features", "oracle", "--test", "oracle_*"],
     };
     let mut command = cargo::command(&["test", "--no-fail-fast"]);
     command.args(packages).args(filter);
     match tier {
         Tier::Unit => {}
         Tier::Kernel => cargo::run_in_machine(&mut command)?,
-        Tier::E2e => cargo::run_as_root(&mut command)?,
+        Tier::E2e | Tier::Oracle => cargo::run_as_root(&mut command)?,
     }
     match cargo::succeed(&mut command) {
         Ok(()) => Ok(true),

@@ -21,6 +21,7 @@ pub struct Builder {
     files: Vec<File>,
     cgroup_readonly: bool,
     shared_mounts: bool,
+    terminals: bool,
 }
 
 impl Default for Builder {
@@ -34,6 +35,7 @@ impl Default for Builder {
             files: Vec::new(),
             cgroup_readonly: false,
             shared_mounts: false,
+            terminals: true,
         };
         builder.user("alice", 1001).user("bob", 1002)
     }
@@ -120,6 +122,13 @@ impl Builder {
         self
     }
 
+    /// Without virtual terminals, as most containers are; otherwise the machine has the host's.
+    #[must_use]
+    pub fn no_terminals(mut self) -> Self {
+        self.terminals = false;
+        self
+    }
+
     /// Makes the machine.
     ///
     /// # Panics
@@ -144,6 +153,7 @@ impl Builder {
             files,
             cgroup_readonly: self.cgroup_readonly,
             shared_mounts: self.shared_mounts,
+            terminals: self.terminals,
             keys: keys::keys()?,
         })
     }

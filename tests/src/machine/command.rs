@@ -117,9 +117,14 @@ impl Machine {
 
     /// Runs a prepared command to its end within [`DEADLINE`].
     pub fn output(&self, command: Command, words: &[&str]) -> Output {
-        match finish(command, DEADLINE) {
+        self.output_within(command, words, DEADLINE)
+    }
+
+    /// The same within a time of one's own choice.
+    pub fn output_within(&self, command: Command, words: &[&str], limit: Duration) -> Output {
+        match finish(command, limit) {
             Ok(Some(output)) => output,
-            Ok(None) => self.fail(&format!("`{}` did not end within {DEADLINE:?}", words.join(" "))),
+            Ok(None) => self.fail(&format!("`{}` did not end within {limit:?}", words.join(" "))),
             Err(error) => self.fail(&format!("cannot run `{}`: {error}", words.join(" "))),
         }
     }

@@ -50,7 +50,7 @@ pub(crate) fn enter(spec: &Spec) -> Result<()> {
         tmpfs(&root.join(name), mode)?;
     }
     kernel(&root, spec)?;
-    devices(&root.join("dev"))?;
+    devices(&root.join("dev"), spec.terminals)?;
     for (artefact, program) in spec.artefacts.iter().zip(programs) {
         install(&root, artefact, &program)?;
     }
@@ -102,15 +102,18 @@ fn kernel(root: &Path, spec: &Spec) -> Result<()> {
     // A sysfs belongs to a network namespace; the host's cannot be shown here.
     new("sysfs", &root.join("sys"), safe | MsFlags::MS_RDONLY, None)?;
     let access = if spec.cgroup_readonly { MsFlags::MS_RDONLY } else { MsFlags::empty() };
-    new("cgroup2", &root.join("sys/fs/cgroup"), safe | access, None)
+    new("cgroup2", &root.join("sys/fs/cgroup"), safe | access, None)?;
+    let terminals = root.join("sys/devices/virtual/tty");
+    // What links there from /sys/class/tty then leads nowhere.
+    if spec.terminals || !terminals.exists() { Ok(()) } else { tmpfs(&terminals, "0755") }
 }
 
-fn devices(dev: &Path) -> Result<()> {
+fn devices(dev: &Path, terminals: bool) -> Result<()> {
     tmpfs(dev, "0755")?;
     for name in DEVICES {
         device(dev, name)?;
     }
-    let terminals = (0..=LAST_VT).map(|n| format!("tty{n}"));
+    let terminals = (0..=LAST_VT).filter(|_| terminals).map(|n| format!("tty{n}"));
     for name in OPTIONAL_DEVICES.into_iter().map(str::to_owned).chain(terminals) {
         if Path::new("/dev").join(&name).exists() {
             device(dev, &name)?;
