@@ -62,7 +62,7 @@ impl Model {
         let wants_seat0 = params.seat.as_ref().map_or(asked.is_some(), SeatId::is_seat0);
         match (trusted && wants_seat0, self.seat0.has_vts) {
             (true, true) if asked.is_some() => seat0(asked),
-            (true, false) => seat0(None),
+            (true, false) if params.seat.is_some() => seat0(None),
             _ => (None, None),
         }
     }

@@ -32,6 +32,12 @@ pub(super) fn with_login_first(transcript: &str) -> String {
         if told(lines[at], 'M') && told(lines[at + 2], 'S') {
             lines.swap(at, at + 2);
             lines[at + 1] = lines[at + 3];
+            // What else is told of the login comes with it.
+            let of_seat = |line: &&&str| {
+                line.starts_with("  * login1/seat/") || line.starts_with("  * login1/session/S")
+            };
+            let more = lines[at + 4..].iter().take_while(of_seat).count();
+            lines[at + 2..at + 4 + more].rotate_left(2);
         }
     }
     lines.iter().map(|line| format!("{line}\n")).collect()

@@ -377,7 +377,8 @@ impl Login<'_> {
 
     fn middle(&self) -> Vec<Arg> {
         vec![
-            s("probe"),
+            // Whose word about a seat is taken: usherd wants a display manager (DisplayManagers=).
+            s("greetd"),
             s(self.kind),
             s(self.class),
             s(self.desktop),
