@@ -7,8 +7,8 @@
 //! | phase | means | ends with |
 //! |---|---|---|
 //! | queued | its user's runtime directory is being made, or the last one is still being removed | `RuntimeDirCreated` → placing; or running, where it gets no cgroup; its user goes → removed |
-//! | placing | its cgroup is being made and its leader put there; already on file, so that a crash loses nothing | `ScopeCreated` → running, with or without a cgroup; leader gone, logged out or terminated → closing |
-//! | running | open, and announced to followers | leader gone, logged out or terminated, its FIFO closed, 20 s after its release → closing |
+//! | placing | its cgroup is being made and its leader put there; already on file, so that a crash loses nothing, and announced to followers | `ScopeCreated` → running, with or without a cgroup; leader gone, logged out or terminated → closing |
+//! | running | open | leader gone, logged out or terminated, its FIFO closed, 20 s after its release → closing |
 //! | closing | over, but something may be left of it | `may_gc` → removed |
 //!
 //! A session may go (`Session::may_gc`) when it is closing, its leader is gone or has handed it back, and its cgroup

@@ -129,6 +129,8 @@ impl Model {
             out.act(Effect::CreateScope { uid: session.params.uid, session: id.clone(), leader });
         }
         self.consider_display(id);
+        // Before its cgroup is there, which takes a while: the session of a manager that is started meanwhile comes after it.
+        self.tell_new_session(id, out);
         if placed.is_none() {
             self.session_is_open(id, out);
         }
@@ -169,7 +171,6 @@ impl Model {
                 format!("new session {id} of user {} ({}, {})", params.user, params.class, params.service);
             out.announce(Severity::Info, Some(params.uid), Some(id.clone()), text);
         }
-        self.tell_new_session(id, out);
         self.settle_later(id);
     }
 

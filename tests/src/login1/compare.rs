@@ -20,29 +20,6 @@ pub(super) fn without_words(transcript: &str) -> String {
     transcript.lines().map(line).collect()
 }
 
-/// Two orders of telling of a first login count as one. usherd starts the user manager and makes the session's scope at the
-/// same time, so that the session of the manager may be told of before the login's, and then with no display session yet;
-/// with logind it never is. Nobody has been found who minds.
-pub(super) fn with_login_first(transcript: &str) -> String {
-    let mut lines: Vec<&str> = transcript.lines().collect();
-    let told = |line: &str, kind: char| {
-        line.strip_prefix("  * login1 Manager.SessionNew so(\"").is_some_and(|rest| rest.starts_with(kind))
-    };
-    for at in 0..lines.len().saturating_sub(3) {
-        if told(lines[at], 'M') && told(lines[at + 2], 'S') {
-            lines.swap(at, at + 2);
-            lines[at + 1] = lines[at + 3];
-            // What else is told of the login comes with it.
-            let of_seat = |line: &&&str| {
-                line.starts_with("  * login1/seat/") || line.starts_with("  * login1/session/S")
-            };
-            let more = lines[at + 4..].iter().take_while(of_seat).count();
-            lines[at + 2..at + 4 + more].rotate_left(2);
-        }
-    }
-    lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
 /// All differences. Transcripts of one scenario have the same calls, so that replies are compared with replies to the same
 /// call; only if they do not is everything compared with everything.
 pub(super) fn hunks(old: &str, new: &str) -> Vec<Hunk> {

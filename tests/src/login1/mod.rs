@@ -93,7 +93,7 @@ pub fn play_to_usherd(scenario: &str) {
     });
     let output = machine.output_within(machine.command(&[PROBE, scenario]), &[PROBE, scenario], LIMIT);
     let transcript = played(&output, || machine.dump());
-    let usherds = compare::with_login_first(&compare::without_words(&transcript));
+    let usherds = compare::without_words(&transcript);
     let hunks = compare::hunks(&compare::without_words(&kept(&golden(scenario))), &usherds);
     let table = fs::read_to_string(directory().join("differences.txt")).unwrap_or_default();
     let listed = differences::of(scenario, &table).unwrap_or_else(|error| panic!("differences.txt: {error}"));
