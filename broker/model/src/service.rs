@@ -167,9 +167,15 @@ pub struct Services {
 }
 
 impl Services {
-    /// What is said of exactly that name, to be changed.
-    pub fn rules_mut(&mut self, name: ServiceName) -> &mut Rules {
-        self.sections.entry(name).or_default()
+    /// Changes what is said of exactly that name.
+    pub fn change(&mut self, name: ServiceName, change: impl FnOnce(&mut Rules)) {
+        let mut rules = self.sections.get(&name).copied().unwrap_or_default();
+        change(&mut rules);
+        if rules == Rules::default() {
+            self.sections.remove(&name);
+        } else {
+            self.sections.insert(name, rules);
+        }
     }
 
     /// What holds for a service. Key by key the section with its very name counts, then those with the beginnings of it, the
@@ -206,11 +212,11 @@ mod tests {
     #[test]
     fn the_closest_section_counts_key_by_key() {
         let mut services = Services::default();
-        services.rules_mut(name("*")).manager = Some(ManagerUse::None);
-        services.rules_mut(name("gdm*")).manager = Some(ManagerUse::Reuse);
-        services.rules_mut(name("gdm-*")).seat = Some(true);
-        services.rules_mut(name("gdm-password")).cgroup = Some(CgroupUse::Off);
-        services.rules_mut(name("gdm-!")).cgroup = Some(CgroupUse::Adopt);
+        services.change(name("*"), |rules| rules.manager = Some(ManagerUse::None));
+        services.change(name("gdm*"), |rules| rules.manager = Some(ManagerUse::Reuse));
+        services.change(name("gdm-*"), |rules| rules.seat = Some(true));
+        services.change(name("gdm-password"), |rules| rules.cgroup = Some(CgroupUse::Off));
+        services.change(name("gdm-!"), |rules| rules.cgroup = Some(CgroupUse::Adopt));
         let rules = services.of("gdm-password");
         assert_eq!((rules.manager, rules.seat), (Some(ManagerUse::Reuse), Some(true)));
         assert_eq!((rules.cgroup, rules.nested), (Some(CgroupUse::Off), None));

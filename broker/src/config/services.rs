@@ -13,7 +13,7 @@ pub(super) fn built_in() -> Services {
     let mut services = Services::default();
     let mut class = |name: &str, class| {
         if let Ok(name) = ServiceName::new(name) {
-            services.rules_mut(name).class = Some(class);
+            services.change(name, |rules| rules.class = Some(class));
         }
     };
     for name in BATCH {
@@ -77,7 +77,7 @@ pub(super) fn apply(
 
 fn each(services: &mut Services, names: &[ServiceName], set: impl Fn(&mut usher_model::Rules)) {
     for name in names {
-        set(services.rules_mut(name.clone()));
+        services.change(name.clone(), &set);
     }
 }
 

@@ -265,7 +265,7 @@ pub(super) const SERVICES: [&str; 6] = ["sshd", "reuse", "alone", "adopt", "off"
 
 fn services() -> Services {
     let mut services = Services::default();
-    let mut rules = |name: &str, rules| *services.rules_mut(ServiceName::new(name).unwrap()) = rules;
+    let mut rules = |name: &str, rules| services.change(ServiceName::new(name).unwrap(), |now| *now = rules);
     rules("reuse", Rules { manager: Some(ManagerUse::Reuse), ..Rules::default() });
     rules("alone", Rules { manager: Some(ManagerUse::None), ..Rules::default() });
     rules("adopt", Rules { cgroup: Some(CgroupUse::Adopt), ..Rules::default() });
