@@ -149,7 +149,7 @@ impl Model {
     /// Where the processes of a login's session are to be. A cgroup that is the whole machine's, or that of the daemon which
     /// has started the login, would never become empty: it is adopted by nobody.
     fn cgroup_use(&self, open: &Open, rules: &Rules) -> CgroupUse {
-        let origin = open.origin.as_deref().filter(|path| path.trim_end_matches('/') != "");
+        let origin = open.origin.as_deref().filter(|path| !path.trim_end_matches('/').is_empty());
         match rules.cgroup.unwrap_or_default() {
             CgroupUse::Adopt if !self.settings.cgroups || open.shared || origin.is_none() => CgroupUse::Off,
             cgroup => cgroup,
@@ -325,8 +325,8 @@ impl Model {
 
     /// The session without a cgroup of its own that one of these processes leads.
     pub fn session_elsewhere_of(&self, processes: &[LeaderPid]) -> Option<SessionId> {
-        let led = processes.iter().filter_map(|process| self.leaders.get(process));
-        led.filter(|id| self.sessions.get(*id).is_some_and(|s| s.cgroup != CgroupUse::Create)).next().cloned()
+        let mut led = processes.iter().filter_map(|process| self.leaders.get(process));
+        led.find(|id| self.sessions.get(*id).is_some_and(|s| s.cgroup != CgroupUse::Create)).cloned()
     }
 
     /// Whether a login of that service from inside a session may get a session of its own.

@@ -11,7 +11,7 @@ use crate::event::{Now, Reaped};
 use crate::model::{Model, Out};
 use crate::policy::Authority;
 use crate::service::CgroupUse;
-use crate::session::{Phase, Scope};
+use crate::session::{Phase, Scope, Session};
 use crate::settings::SECOND;
 use crate::timer::Timer;
 
@@ -132,10 +132,9 @@ impl Model {
 
     /// What is left in an adopted cgroup keeps no session that somebody has ended.
     fn let_go_of_adopted(&mut self, id: &SessionId) {
-        if let Some(session) = self.sessions.get_mut(id).filter(|s| s.cgroup == CgroupUse::Adopt) {
-            if session.scope == Scope::Watched {
-                session.scope = Scope::None;
-            }
+        let adopts = |session: &&mut Session| session.cgroup == CgroupUse::Adopt && session.scope == Scope::Watched;
+        if let Some(session) = self.sessions.get_mut(id).filter(adopts) {
+            session.scope = Scope::None;
         }
     }
 
