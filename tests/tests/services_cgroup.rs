@@ -53,7 +53,9 @@ fn off_leaves_the_login_where_it_is_and_ends_with_its_leader() {
     ssh.close();
     // What is left in the job is nobody's concern.
     wait_logged_out(&machine);
-    assert_eq!(machine.cgroup_procs(JOB).map(|left| left.len()), Some(1));
+    machine.wait_for("sshd itself to have left the job", || {
+        machine.cgroup_procs(JOB).is_some_and(|left| left.len() == 1)
+    });
     assert!(!machine.exists("/sys/fs/cgroup/user.slice/user-1001.slice"));
 }
 
@@ -89,8 +91,10 @@ fn adopt_waits_for_what_is_left_and_kills_nothing() {
     });
     usherd.restart();
     assert_eq!(machine.state_of(&format!("sessions/{two}"), "STATE"), "closing", "after {one}");
-    let left = machine.cgroup_procs(JOB).expect("the job's cgroup");
-    let [sleep] = left[..] else { panic!("{left:?}") };
+    let sleep = machine.wait_some("only the sleep to be left", || match machine.cgroup_procs(JOB)?[..] {
+        [sleep] => Some(sleep),
+        _ => None,
+    });
     machine.run(&["kill", &sleep.to_string()]);
     machine.wait_gone(&ALICE);
 }

@@ -132,7 +132,8 @@ impl Model {
 
     /// What is left in an adopted cgroup keeps no session that somebody has ended.
     fn let_go_of_adopted(&mut self, id: &SessionId) {
-        let adopts = |session: &&mut Session| session.cgroup == CgroupUse::Adopt && session.scope == Scope::Watched;
+        let adopts =
+            |session: &&mut Session| session.cgroup == CgroupUse::Adopt && session.scope == Scope::Watched;
         if let Some(session) = self.sessions.get_mut(id).filter(adopts) {
             session.scope = Scope::None;
         }
