@@ -97,7 +97,7 @@ async fn start(lock: &Lock) -> Result<()> {
     // instead of being told that there is none.
     let listeners = socket::bind(lock)?;
     dbus::bus::refuse_rival().await?;
-    let configuration = settings::load();
+    let configuration = settings::load(None);
     let cgroups = match CgroupRoot::detect() {
         Ok(root) => Some(Arc::new(root)),
         Err(error) => {

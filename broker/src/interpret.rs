@@ -79,7 +79,10 @@ impl Interpreter {
             Effect::SaveSession(record) => {
                 saved(self.files.write_session(&record), || StateFile::Session(record.id))
             }
-            Effect::RemoveSession(id) => told(self.files.remove_session(&id)),
+            Effect::RemoveSession(id) => {
+                self.scopes.forget(&id);
+                told(self.files.remove_session(&id))
+            }
             Effect::SaveUser(record) => saved(self.files.write_user(&record), || StateFile::User(record.uid)),
             Effect::RemoveUser(uid) => told(self.files.remove_user(uid)),
             Effect::SaveSeat(record) => saved(self.files.write_seat(&record), || StateFile::Seat),
@@ -112,6 +115,13 @@ impl Interpreter {
             Effect::WatchScope { uid, session } => match self.scopes.watch(uid, &session) {
                 Ok(empty) => empty.then_some(Event::ScopeEmptied { session }),
                 Err(error) => Some(Event::ScopeReaped { session, result: Err(error.to_string()) }),
+            },
+            Effect::WatchAdopted { session, cgroup } => match self.scopes.watch_adopted(&session, &cgroup) {
+                Ok(empty) => empty.then_some(Event::ScopeEmptied { session }),
+                Err(error) => {
+                    warn!(%session, "the session ends without regard to what is left in its cgroup: {error}");
+                    Some(Event::ScopeEmptied { session })
+                }
             },
             Effect::SignalScope { uid, session, signal } => told(self.scopes.signal(uid, &session, signal)),
             Effect::KillScope { uid, session, why } => told(self.scopes.kill(uid, &session, &why)),

@@ -1,5 +1,7 @@
 //! The sessions' cgroups: made, emptied, watched, removed.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,8 @@ pub(crate) const AFTER_KILL: Duration = Duration::from_secs(5);
 pub(crate) struct Scopes {
     root: Option<Arc<CgroupRoot>>,
     watch: ScopeWatch<Watched>,
+    /// The keys of those that sessions have adopted.
+    adopted: BTreeMap<SessionId, Watched>,
     some_changed: Readiness,
     last_move: Option<Instant>,
 }
@@ -32,6 +36,8 @@ pub(crate) struct Scopes {
 enum Watched {
     /// A session's that is closing.
     Scope(Uid, SessionId),
+    /// Another daemon's, that a session which is closing has adopted.
+    Adopted(SessionId, PathBuf),
     /// What could not be removed of a user who has gone.
     Slice(Uid),
 }
@@ -40,7 +46,7 @@ impl Scopes {
     pub(crate) fn new(root: Option<Arc<CgroupRoot>>) -> anyhow::Result<Self> {
         let watch = ScopeWatch::new()?;
         let some_changed = Readiness::of(&watch)?;
-        Ok(Self { root, watch, some_changed, last_move: None })
+        Ok(Self { root, watch, adopted: BTreeMap::new(), some_changed, last_move: None })
     }
 
     /// Makes a session's cgroup and moves its leader there; `None` if that will take a while, and is not done.
@@ -109,6 +115,24 @@ impl Scopes {
         Ok(!watched || !populated(&path)?)
     }
 
+    /// Watches another daemon's cgroup for its last process. Whether that has gone already, or the cgroup has.
+    pub(crate) fn watch_adopted(&mut self, session: &SessionId, cgroup: &str) -> Result<bool> {
+        let Some(path) = self.root.as_ref().and_then(|root| root.locate(cgroup)) else { return Ok(true) };
+        let key = Watched::Adopted(session.clone(), path.clone());
+        if !self.watch.watch(&path, key.clone())? {
+            return Ok(true);
+        }
+        self.adopted.insert(session.clone(), key);
+        Ok(!populated(&path)?)
+    }
+
+    /// A session is gone: what it has adopted is nobody's business any more.
+    pub(crate) fn forget(&mut self, session: &SessionId) {
+        if let Some(key) = self.adopted.remove(session) {
+            self.watch.unwatch(&key);
+        }
+    }
+
     pub(crate) fn signal(&self, uid: Uid, session: &SessionId, signal: i32) -> Result<()> {
         let Some(root) = &self.root else { return Ok(()) };
         root.signal_all(&root.scope_path(uid, session), signal).map(drop)
@@ -150,6 +174,11 @@ impl Scopes {
                 // What cannot be read is worth a try to remove it.
                 Watched::Scope(uid, session) => {
                     if !populated(&root.scope_path(uid, &session)).unwrap_or(false) {
+                        sessions.push(session);
+                    }
+                }
+                Watched::Adopted(session, path) => {
+                    if !populated(&path).unwrap_or(false) {
                         sessions.push(session);
                     }
                 }

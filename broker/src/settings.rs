@@ -2,12 +2,15 @@
 
 use tracing::{debug, info, warn};
 
+use usher_model::Services;
+
 use crate::config::{self, Settings, SystemFiles};
 use crate::sys::{accounts, limits};
 
-/// Reads the configuration files and tells the administrator about mistakes in them.
-pub(crate) fn load() -> Settings {
-    let loaded = config::load(&SystemFiles);
+/// Reads the configuration files and tells the administrator about mistakes in them. `in_force`: the policy of services that
+/// stays where there is a mistake in the new one: half of a policy could be worse than none.
+pub(crate) fn load(in_force: Option<&Services>) -> Settings {
+    let mut loaded = config::load(&SystemFiles);
     for path in &loaded.sources {
         info!("configuration read from {}", path.display());
     }
@@ -16,6 +19,10 @@ pub(crate) fn load() -> Settings {
     }
     for note in &loaded.without_effect {
         debug!("{note}");
+    }
+    if let Some(services) = in_force.filter(|_| loaded.services_in_doubt) {
+        warn!("what the [Service] sections said before stays in force, because of the mistakes in them now");
+        loaded.settings.services = services.clone();
     }
     loaded.settings
 }

@@ -9,9 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use usher_protocol::SOCKET_PATH;
 use usher_protocol::blocking::{CallError, Connection};
-use usher_protocol::messages::{
-    Call, CloseRequest, Nothing, OpenPhase, OpenSessionReply, Refusal, SessionRequest,
-};
+use usher_protocol::messages::{CloseRequest, Nothing, OpenPhase, OpenSessionReply, Refusal, SessionRequest};
 
 use crate::pam::OwnSession;
 
@@ -147,7 +145,7 @@ impl Broker {
         self.through_a_restart(deadline, Phase::Registering, |again| {
             // The answer may have been lost, not the request: usherd is to look for the session first.
             request.retry = again;
-            self.try_to_register(&Call::OpenSession(Box::new(request.clone())), deadline)
+            self.try_to_register(&request, deadline)
         })
     }
 
@@ -192,7 +190,7 @@ impl Broker {
 
     fn try_to_register(
         &self,
-        call: &Call,
+        request: &SessionRequest,
         deadline: Instant,
     ) -> Result<(Connection, OpenSessionReply, bool), Trouble> {
         let failed = |phase| move |cause| Trouble { phase, cause };
@@ -200,7 +198,7 @@ impl Broker {
         let pidfd = own_pidfd();
         let fd = pidfd.as_ref().map(AsFd::as_fd);
         connection
-            .send(call, true, fd, deadline)
+            .send_one(request, true, fd, deadline)
             .and_then(|()| connection.receive(deadline))
             .and_then(|(reply, continues)| Ok((checked(reply)?, continues)))
             .map(|(reply, continues)| (connection, reply, continues))
@@ -212,16 +210,15 @@ impl Broker {
     pub(crate) fn close_session(&self, session: &OwnSession) -> Result<(), Trouble> {
         let deadline = Instant::now() + self.closing;
         let request = CloseRequest { session: session.id.clone(), token: session.token.clone() };
-        let call = Call::CloseSession(request);
-        self.through_a_restart(deadline, Phase::Closing, |_| self.try_to_close(&call, deadline))
+        self.through_a_restart(deadline, Phase::Closing, |_| self.try_to_close(&request, deadline))
     }
 
-    fn try_to_close(&self, call: &Call, deadline: Instant) -> Result<(), Trouble> {
+    fn try_to_close(&self, request: &CloseRequest, deadline: Instant) -> Result<(), Trouble> {
         let failed = |phase| move |cause| Trouble { phase, cause };
         let mut connection = self.connect(deadline).map_err(failed(Phase::Connecting))?;
         let pidfd = own_pidfd();
         let fd = pidfd.as_ref().map(AsFd::as_fd);
-        match connection.send(call, false, fd, deadline).and_then(|()| connection.receive(deadline)) {
+        match connection.send_one(request, false, fd, deadline).and_then(|()| connection.receive(deadline)) {
             Ok((Nothing {}, _)) | Err(CallError::Refused(Refusal::NoSuchSession { .. })) => Ok(()),
             Err(cause) => Err(failed(Phase::Closing)(cause)),
         }

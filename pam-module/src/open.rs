@@ -34,9 +34,12 @@ fn try_to_open(pam: &mut impl Pam, words: &[String], broker: &Broker) -> Result<
     match broker.open_session(request.clone()) {
         Ok(Opened { reply, .. }) if reply.existing => {
             if arguments.debug {
-                pam.log(Severity::Debug, "this process is in a session already, none is opened");
+                pam.log(
+                    Severity::Debug,
+                    "no session is opened: this process is in one already, or its service has none",
+                );
             }
-            Ok(())
+            if reply.runtime_only { only_the_directory(pam, &request, reply.runtime_path) } else { Ok(()) }
         }
         Ok(opened) => tell_the_login(pam, &request, &opened),
         Err(trouble) => what_now(pam, &request, &trouble, &arguments),
@@ -135,6 +138,7 @@ fn tell_the_login(pam: &mut impl Pam, request: &SessionRequest, opened: &Opened)
     let own = OwnSession { id: session.clone(), token: token.clone(), opener: std::process::id() };
     pam.set_session(Some(own)).inspect_err(|code| report(pam, "pam_set_data", *code))?;
 
+    let class = opened.reply.class.unwrap_or(request.class);
     let mut variables = vec![("XDG_SESSION_ID", session.to_string())];
     if let Some(path) = runtime_path {
         match runtime_dir::check(path, request.uid.get()) {
@@ -151,14 +155,43 @@ fn tell_the_login(pam: &mut impl Pam, request: &SessionRequest, opened: &Opened)
         }
     }
     variables.push(("XDG_SESSION_TYPE", request.kind.to_string()));
-    variables.push(("XDG_SESSION_CLASS", request.class.to_string()));
+    variables.push(("XDG_SESSION_CLASS", class.to_string()));
     variables.push(("XDG_SESSION_DESKTOP", request.desktop.clone()));
     variables.extend(seat.as_ref().map(|seat| ("XDG_SEAT", seat.to_string())));
     variables.extend(vtnr.map(|vtnr| ("XDG_VTNR", vtnr.to_string())));
     for (name, value) in variables.iter().filter(|(_, value)| !value.is_empty()) {
-        pam.put_env(name, value).inspect_err(|code| report(pam, "pam_putenv", *code))?;
+        put(pam, name, value)?;
     }
     Ok(())
+}
+
+/// The variables of a login from inside somebody's session that is to know its own user's directory, and no other.
+fn only_the_directory(
+    pam: &mut impl Pam,
+    request: &SessionRequest,
+    path: Option<String>,
+) -> Result<(), Code> {
+    let path = path.filter(|path| runtime_dir::check(path, request.uid.get()).is_ok());
+    let bus = path.as_deref().and_then(runtime_dir::bus_address);
+    let variables = [
+        (c"XDG_RUNTIME_DIR", "XDG_RUNTIME_DIR", path),
+        (c"DBUS_SESSION_BUS_ADDRESS", "DBUS_SESSION_BUS_ADDRESS", bus),
+    ];
+    for (variable, name, value) in variables {
+        // What the application would pass on is the other user's. Nothing can be taken out of its environment, but an empty
+        // value is as good as none.
+        let passed_on = || pam.env(variable).or_else(|| pam.process_env(variable)).is_some();
+        match value {
+            Some(value) => put(pam, name, &value)?,
+            None if passed_on() => put(pam, name, "")?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn put(pam: &mut impl Pam, name: &str, value: &str) -> Result<(), Code> {
+    pam.put_env(name, value).inspect_err(|code| report(pam, "pam_putenv", *code))
 }
 
 fn report(pam: &impl Pam, function: &str, code: Code) {

@@ -16,8 +16,9 @@ use rustix::net::{
 };
 use rustix::process::geteuid;
 use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::messages::{Call, Refusal};
+use crate::messages::{Call, Parameters, Refusal};
 use crate::wire::{Decoder, MAX_REPLY, Reply, Request, WireError, encode_request};
 use crate::{ROOT_SOCKET_PATH, SOCKET_PATH};
 
@@ -110,9 +111,36 @@ impl Connection {
         fd: Option<BorrowedFd<'_>>,
         deadline: Instant,
     ) -> Result<(), CallError> {
+        let parameters = call.parameters().map_err(|e| CallError::Nonsense(e.to_string()))?;
+        self.send_request(call.method(), parameters, more, fd, deadline)
+    }
+
+    /// The same of one method, for a program that is to be small: it has no use for the parameters of all others.
+    ///
+    /// # Errors
+    /// [`CallError::TimedOut`] or [`CallError::Lost`].
+    pub fn send_one<T: Parameters>(
+        &mut self,
+        parameters: &T,
+        more: bool,
+        fd: Option<BorrowedFd<'_>>,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
+        let text = to_raw_value(parameters).map_err(|e| CallError::Nonsense(e.to_string()))?;
+        self.send_request(T::METHOD, text, more, fd, deadline)
+    }
+
+    fn send_request(
+        &mut self,
+        method: &str,
+        parameters: Box<RawValue>,
+        more: bool,
+        fd: Option<BorrowedFd<'_>>,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
         let nonsense = |e: serde_json::Error| CallError::Nonsense(e.to_string());
-        let parameters = Some(call.parameters().map_err(nonsense)?);
-        let request = Request { method: call.method().to_owned(), parameters, more, oneway: false };
+        let request =
+            Request { method: method.to_owned(), parameters: Some(parameters), more, oneway: false };
         let frame = encode_request(&request).map_err(nonsense)?;
         let mut rest = frame.as_slice();
         // The descriptor travels with the first byte.

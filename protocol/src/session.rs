@@ -87,6 +87,11 @@ impl SessionClass {
         matches!(self, Self::User | Self::UserEarly | Self::Greeter | Self::LockScreen | Self::Background)
     }
 
+    /// Whether the end of the session is worth a line in the log. Of a job that runs every minute one line is enough.
+    pub const fn is_announced_at_its_end(self) -> bool {
+        self.pins_user() && !matches!(self, Self::BackgroundLight)
+    }
+
     /// Whether the session may be its user's display session.
     pub const fn display_candidate(self) -> bool {
         self.can_lock() || matches!(self, Self::Greeter)

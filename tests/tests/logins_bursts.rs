@@ -104,7 +104,8 @@ read line < ~/go
 #[test]
 fn a_cron_job_is_a_background_session() {
     let machine = Machine::builder()
-        .config("[Login]\nUserStopDelaySec=0\n")
+        // As on a machine where somebody wants jobs to have all that people have.
+        .config("[Login]\nUserStopDelaySec=0\n[Service cron]\nClass=\n")
         .pam_line("cron", "session optional pam_usher.so")
         .file("/home/alice/job.sh", JOB, 0o644, 1001)
         .boot();

@@ -311,3 +311,21 @@ fn the_service_describes_itself() {
     assert_eq!(mode.text(), "666 root socket");
     assert!(!machine.exists("/run/systemd/io.systemd.Login.new"));
 }
+
+#[test]
+fn the_policy_of_a_service_holds_here_too() {
+    let services = "[Service test]\nClass=user-light\nCgroup=off\n[Service no]\nClass=none\n";
+    let machine = machine(services);
+    let _broker = machine.start_usherd();
+    let mut process = sleeper(&machine);
+    let reply = open(&machine, &with(wish(&ALICE, "user"), "PID", process.pid()));
+    assert_eq!(reply["Class"], "user_light", "{reply}");
+    assert_eq!(machine.cgroup_procs(&ALICE.slice()), None);
+    assert_eq!(machine.manager(&ALICE), None);
+    let other = sleeper(&machine);
+    let none = with(with(wish(&BOB, "user"), "PID", other.pid()), "Service", "no");
+    assert_eq!(refused(&machine, &none).0, "io.systemd.Login.AlreadySessionMember");
+    assert!(!machine.exists("/run/systemd/users/1002"));
+    process.kill9();
+    machine.wait_gone(&ALICE);
+}

@@ -76,6 +76,13 @@ pub enum Effect {
         /// The session.
         session: SessionId,
     },
+    /// Send `ScopeEmptied` as soon as another daemon's cgroup has no process; now, if it has none or cannot be watched.
+    WatchAdopted {
+        /// The session that stands for what is left there.
+        session: SessionId,
+        /// The cgroup, as /proc/PID/cgroup has it.
+        cgroup: String,
+    },
     /// Signal every process of a scope.
     SignalScope {
         /// The user.

@@ -66,10 +66,13 @@ pub struct Open {
     pub caller: Uid,
     /// The session's leader: the peer itself, or the process that it names.
     pub leader: LeaderPid,
-    /// The session in whose scope (or, without cgroups, below whose leader) the peer is.
+    /// The session in whose scope (or, where it has none, below whose leader) the peer is.
     pub inside: Option<SessionId>,
     /// The peer's cgroup.
     pub origin: Option<String>,
+    /// Whether the process that has started the peer is in it, too: then it is that daemon's, and not one for this login. Looked
+    /// at only where sessions may adopt a cgroup.
+    pub shared: bool,
     /// The peer's controlling terminal, where that is a virtual terminal.
     pub console: Option<VtNr>,
     /// The audit session id.

@@ -19,11 +19,12 @@
 //!
 //! | cgroup | means | ends with |
 //! |---|---|---|
-//! | none | none yet, none any more, or none at all: the session's class has none, there is no cgroup tree, or it could not be made | placing → making |
+//! | none | none yet, none any more, or none at all: the session's class or its service's policy has none, there is no cgroup tree, or it could not be made | placing → making, or adopted |
 //! | making | asked for; a logout waits for the answer | `ScopeCreated` → live, or none |
 //! | live | it is there | the session has ended → reaping |
 //! | reaping | being removed | `ScopeReaped`: gone → none; busy or failed → watched |
-//! | watched | processes are left in it; KillUserProcesses and a termination tell them to go | `ScopeEmptied`, or `ScopeRetry` after a failure → live, and reaping again |
+//! | watched | processes are left in it; KillUserProcesses and a termination tell them to go | `ScopeEmptied`, or `ScopeRetry` after a failure → live, and reaping again; adopted: → none |
+//! | adopted | another daemon's, where the leader was found (Cgroup=adopt): nobody is moved or killed there but the leader, and that only by a termination | the session has ended → watched; → none, if it was terminated or another session has adopted the same one |
 //!
 //! # A user
 //!
@@ -35,7 +36,7 @@
 //! | runtime directory absent | make it | nothing |
 //! | runtime directory there | place queued sessions; start the manager if wanted | once the manager is off and no session pins: tear down |
 //! | manager off | start it, if a session or linger wants it | nothing |
-//! | manager starting or ready | nothing | stop it |
+//! | manager starting or ready | nothing; stop it, if only sessions with Manager=none are left (after UserStopDelaySec) | stop it |
 //! | manager stopping | wait, then start it anew | wait |
 //! | manager in back-off or failed | wait for the timer, or for a login | off |
 //! | tearing down | wait, then make everything anew | wait, then remove the user |
@@ -71,6 +72,7 @@
 //! | timer | is set | is cleared | when it passes |
 //! |---|---|---|---|
 //! | `UserStop` | the last session that pins a user has gone: UserStopDelaySec | a login, a termination | nothing keeps the user, unless it lingers |
+//! | `ManagerIdle` | the last session has gone that kept the manager, while others with Manager=none keep the user: UserStopDelaySec | a login that keeps it, a termination, the last session | the manager is stopped, unless the user lingers |
 //! | `Manager` | starting, stopping, back-off, see above | any other state | see above |
 //! | `ReadyWait` | a login, or a session that becomes a complete one, is told to wait for the manager: ManagerReadyWaitSec | its last answer | it is answered as things are |
 //! | `Release` | a session's end is announced from within it: 20 s | the session is closing | it is logged out, though its leader lives |
@@ -122,6 +124,7 @@ mod restore;
 mod route;
 mod runtime;
 mod seat;
+mod service;
 mod session;
 mod settings;
 mod switch;
@@ -142,5 +145,6 @@ pub use event::{
 pub use model::Model;
 pub use policy::{Action, Authority, Verdict, check as check_access, judge};
 pub use restore::{Found, FoundSession, FoundUser};
+pub use service::{CgroupUse, ClassRule, MANAGER_SERVICE, ManagerUse, Nested, Rules, ServiceName, Services};
 pub use settings::{RuntimeForm, SECOND, Settings};
 pub use view::Listed;

@@ -63,10 +63,10 @@ impl Model {
         // Whoever is logged in goes by the name of the login, whoever lingers already by that of the first flag.
         let here = self.users.get(&uid).filter(|user| user.pinning > 0 || user.linger);
         let account = here.map_or(account, |user| user.account.clone());
-        let user = self.track_user(now, account, out);
+        let user = self.track_user(now, account, true, out);
         user.linger = true;
         user.terminated = false;
-        user.try_again();
+        user.try_again(true);
         self.dirty_users.insert(uid);
         self.touch_user(uid);
     }

@@ -1,6 +1,6 @@
 //! Opening a session: whether a login gets one, the steps to it, and what the login is told.
 
-use usher_protocol::ids::{SeatId, SessionId, Uid, VtNr};
+use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, VtNr};
 use usher_protocol::messages::{OpenPhase, OpenSessionReply, Refusal};
 use usher_protocol::session::{ManagerState, SessionClass};
 
@@ -8,6 +8,7 @@ use crate::effect::{Answer, Effect, Severity};
 use crate::event::{Now, Open};
 use crate::model::{Model, Out};
 use crate::policy::{self, Action};
+use crate::service::{CgroupUse, Nested, Rules};
 use crate::session::{Asked, Phase, Scope, Session, Waiting};
 use crate::timer::Timer;
 
@@ -18,36 +19,53 @@ const HIDDEN_LEADER: &str = "the login's process is in a pid namespace that ushe
 
 /// What a login gets.
 enum Admission {
-    New { seat: Option<SeatId>, vtnr: Option<VtNr> },
-    Inside,
+    New {
+        seat: Option<SeatId>,
+        vtnr: Option<VtNr>,
+    },
+    /// No session; where it is said to get the runtime directory all the same: of whom.
+    Inside {
+        directory_of: Option<Uid>,
+    },
     Again(SessionId),
 }
 
 impl Model {
     /// A login arrives.
-    pub(crate) fn open(&mut self, now: Now, open: Open, out: &mut Out) {
+    pub(crate) fn open(&mut self, now: Now, mut open: Open, out: &mut Out) {
         let request = open.request;
-        match self.admit(&open) {
-            Ok(Admission::New { seat, vtnr }) => self.begin(now, open, seat, vtnr, out),
-            Ok(Admission::Inside) => out.reply(request, existing()),
+        let rules = self.settings.rules_for(&open.params.service);
+        let class = rules.class_for(open.params.class);
+        open.params.class = class.unwrap_or(open.params.class);
+        match self.admit(&open, &rules, class.is_some()) {
+            Ok(Admission::New { seat, vtnr }) => self.begin(now, open, &rules, seat, vtnr, out),
+            Ok(Admission::Inside { directory_of }) => out.reply(request, self.no_session(directory_of)),
             Ok(Admission::Again(id)) => self.answer_again(&id, &open, out),
             Err(refusal) => out.reply(request, Answer::Refused(refusal)),
         }
     }
 
     /// Whether a login gets a session; changes nothing.
-    fn admit(&self, open: &Open) -> Result<Admission, Refusal> {
+    fn admit(&self, open: &Open, rules: &Rules, any: bool) -> Result<Admission, Refusal> {
         policy::check(open.caller, Action::Open, open.params.uid)?;
         open.params.validate()?;
         if let Some(session) = self.session_led_by(open.leader).and_then(|id| self.sessions.get(&id)) {
             let same = session.params.uid == open.params.uid && session.params.service == open.params.service;
             let again = open.params.retry && same && !session.is_closing();
-            return Ok(if again { Admission::Again(session.id.clone()) } else { Admission::Inside });
+            let inside = Admission::Inside { directory_of: None };
+            return Ok(if again { Admission::Again(session.id.clone()) } else { inside });
         }
-        if open.inside.as_ref().is_some_and(|id| self.sessions.contains_key(id)) {
-            return Ok(Admission::Inside);
+        let nested = open.inside.as_ref().is_some_and(|id| self.sessions.contains_key(id));
+        match rules.nested.unwrap_or_default() {
+            Nested::Inherit if nested => return Ok(Admission::Inside { directory_of: None }),
+            Nested::RuntimeOnly if nested => {
+                return Ok(Admission::Inside { directory_of: Some(open.params.uid) });
+            }
+            _ if !any => return Ok(Admission::Inside { directory_of: None }),
+            Nested::Inherit | Nested::RuntimeOnly | Nested::New => {}
         }
-        let (seat, vtnr) = self.place(open);
+        // Whoever is in a session shares its terminal, and does not take its seat.
+        let (seat, vtnr) = if nested { (None, None) } else { self.place(open) };
         self.check_vt_is_free(seat.as_ref(), vtnr, open.params.class)?;
         self.check_limits(open.params.uid, open.params.class)?;
         Ok(Admission::New { seat, vtnr })
@@ -75,11 +93,20 @@ impl Model {
         Ok(())
     }
 
-    fn begin(&mut self, now: Now, open: Open, seat: Option<SeatId>, vtnr: Option<VtNr>, out: &mut Out) {
+    fn begin(
+        &mut self,
+        now: Now,
+        open: Open,
+        rules: &Rules,
+        seat: Option<SeatId>,
+        vtnr: Option<VtNr>,
+        out: &mut Out,
+    ) {
         let seq = self.next_id;
         self.next_id += 1;
         self.reserve_ids(out);
         let id = SessionId::from(seq);
+        let cgroup = self.cgroup_use(&open, rules);
         let Open { request, more, leader, origin, audit, runtime, params, .. } = open;
         let session = Session {
             id: id.clone(),
@@ -102,6 +129,8 @@ impl Model {
             released: false,
             leaving: Vec::new(),
             someone_leaves: false,
+            manager: rules.manager.unwrap_or_default(),
+            cgroup,
             phase: Phase::Queued,
             scope: Scope::None,
             reap_failures: 0,
@@ -111,9 +140,20 @@ impl Model {
         out.act(Effect::WatchLeader { request, session: id.clone() });
         self.leaders.insert(leader, id.clone());
         self.look_at_runtime_dir(session.uid(), runtime, out);
+        self.elsewhere += usize::from(session.cgroup != CgroupUse::Create);
         self.user_logs_in(now, &session, out);
         self.sessions.insert(id.clone(), session);
         self.take_seat(&id);
+    }
+
+    /// Where the processes of a login's session are to be. A cgroup that is the whole machine's, or that of the daemon which
+    /// has started the login, would never become empty: it is adopted by nobody.
+    fn cgroup_use(&self, open: &Open, rules: &Rules) -> CgroupUse {
+        let origin = open.origin.as_deref().filter(|path| !path.trim_end_matches('/').is_empty());
+        match rules.cgroup.unwrap_or_default() {
+            CgroupUse::Adopt if !self.settings.cgroups || open.shared || origin.is_none() => CgroupUse::Off,
+            cgroup => cgroup,
+        }
     }
 
     /// The runtime directory is there (or could not be made): the session gets its cgroup.
@@ -123,7 +163,11 @@ impl Model {
         self.dirty_sessions.insert(id.clone());
         session.phase = Phase::Placing;
         let scoped = cgroups && session.params.class.has_scope();
-        let placed = session.leader.filter(|leader| scoped && !leader.is_hidden());
+        let visible = session.leader.filter(|leader| scoped && !leader.is_hidden());
+        let placed = visible.filter(|_| session.cgroup == CgroupUse::Create);
+        if visible.is_some() && session.cgroup == CgroupUse::Adopt {
+            session.scope = Scope::Adopted;
+        }
         if let Some(leader) = placed {
             session.scope = Scope::Making;
             out.act(Effect::CreateScope { uid: session.params.uid, session: id.clone(), leader });
@@ -225,7 +269,7 @@ impl Model {
             manager,
             Some(ManagerState::Starting | ManagerState::Stopping | ManagerState::Restarting)
         );
-        coming && session.params.class.wants_manager() && !session.uid().is_root()
+        coming && session.wants_manager() && !session.uid().is_root()
     }
 
     fn login_reply(&self, session: &Session, phase: OpenPhase) -> OpenSessionReply {
@@ -244,6 +288,8 @@ impl Model {
             // The edge's business: the model knows no secrets.
             token: None,
             existing: false,
+            runtime_only: false,
+            class: Some(session.params.class),
             runtime_path: user.filter(|u| u.has_runtime_dir()).map(|u| u.account.uid.runtime_path()),
             seat: session.seat.clone(),
             vtnr: session.vtnr,
@@ -272,14 +318,40 @@ impl Model {
     }
 }
 
-/// The answer for su and sudo inside a session: no new one.
-fn existing() -> Answer {
+impl Model {
+    /// Whether the kernel's idea of cgroups does not tell who is in which session: some have none of their own.
+    pub fn has_sessions_elsewhere(&self) -> bool {
+        self.settings.services.leave_some_elsewhere() || self.elsewhere > 0
+    }
+
+    /// The session without a cgroup of its own that one of these processes leads.
+    pub fn session_elsewhere_of(&self, processes: &[LeaderPid]) -> Option<SessionId> {
+        let mut led = processes.iter().filter_map(|process| self.leaders.get(process));
+        led.find(|id| self.sessions.get(*id).is_some_and(|s| s.cgroup != CgroupUse::Create)).cloned()
+    }
+
+    /// Whether a login of that service from inside a session may get a session of its own.
+    pub fn nests(&self, service: &str) -> bool {
+        self.settings.rules_for(service).nested == Some(Nested::New)
+    }
+
+    /// The answer for a login that gets no session: su and sudo inside one, or a service that has none.
+    fn no_session(&self, directory_of: Option<Uid>) -> Answer {
+        let user = directory_of.and_then(|uid| self.users.get(&uid)).filter(|user| user.has_runtime_dir());
+        let path = user.map(|user| user.account.uid.runtime_path());
+        without_session(directory_of.is_some(), path)
+    }
+}
+
+fn without_session(runtime_only: bool, runtime_path: Option<String>) -> Answer {
     let reply = OpenSessionReply {
         phase: OpenPhase::Settled,
         session: None,
         token: None,
         existing: true,
-        runtime_path: None,
+        runtime_only,
+        class: None,
+        runtime_path,
         seat: None,
         vtnr: None,
         wait_usec: 0,

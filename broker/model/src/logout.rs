@@ -10,7 +10,8 @@ use crate::effect::{Effect, MoveOut, Severity};
 use crate::event::{Now, Reaped};
 use crate::model::{Model, Out};
 use crate::policy::Authority;
-use crate::session::{Phase, Scope};
+use crate::service::CgroupUse;
+use crate::session::{Phase, Scope, Session};
 use crate::settings::SECOND;
 use crate::timer::Timer;
 
@@ -54,7 +55,7 @@ impl Model {
         }
         if !session.released && session.leader.is_some() {
             self.close_session(now, id, Why::LoggedOut, out);
-        } else if session.someone_leaves {
+        } else if session.someone_leaves && session.cgroup == CgroupUse::Create {
             self.scope_emptied(id);
         }
     }
@@ -68,7 +69,7 @@ impl Model {
     ) -> Result<(), Refusal> {
         let Some(session) = self.sessions.get(id) else { return Ok(()) };
         let message = match whom {
-            KillWhom::All if session.scope != Scope::None => {
+            KillWhom::All if session.owns_cgroup() => {
                 out.act(Effect::SignalScope { uid: session.uid(), session: id.clone(), signal });
                 return Ok(());
             }
@@ -97,7 +98,7 @@ impl Model {
             return;
         }
         let uid = session.params.uid;
-        let wanted_manager = session.params.class.wants_manager();
+        let wanted_manager = session.wants_manager();
         let first = !session.is_closing();
         let watched = session.leader.filter(|_| !session.released);
         session.phase = Phase::Closing;
@@ -124,8 +125,18 @@ impl Model {
         }
         if why == Why::Terminated {
             self.tell_to_go(now, id, out);
+            self.let_go_of_adopted(id);
         }
         self.touch_session(id);
+    }
+
+    /// What is left in an adopted cgroup keeps no session that somebody has ended.
+    fn let_go_of_adopted(&mut self, id: &SessionId) {
+        let adopts =
+            |session: &&mut Session| session.cgroup == CgroupUse::Adopt && session.scope == Scope::Watched;
+        if let Some(session) = self.sessions.get_mut(id).filter(adopts) {
+            session.scope = Scope::None;
+        }
     }
 
     /// Asks a session's processes to end, and arms the timer that kills those that do not.
@@ -133,12 +144,12 @@ impl Model {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.told_to_go = true;
         let uid = session.params.uid;
-        if session.scope == Scope::None {
-            out.act(Effect::SignalLeader { session: id.clone(), signal: SIGTERM });
-        } else {
+        if session.owns_cgroup() {
             for signal in [SIGTERM, SIGHUP] {
                 out.act(Effect::SignalScope { uid, session: id.clone(), signal });
             }
+        } else {
+            out.act(Effect::SignalLeader { session: id.clone(), signal: SIGTERM });
         }
         self.timers.set(Timer::ScopeKill(id.clone()), now, self.settings.scope_stop_timeout);
     }
@@ -149,6 +160,9 @@ impl Model {
         if session.may_gc() {
             return self.remove_session(now, id, out);
         }
+        if session.has_ended() && session.scope == Scope::Adopted {
+            return self.leave_adopted(id, out);
+        }
         if session.has_ended() && session.scope == Scope::Live {
             session.scope = Scope::Reaping;
             session.someone_leaves = false;
@@ -157,6 +171,25 @@ impl Model {
             let move_out = (!processes.is_empty()).then_some(MoveOut { processes, origin });
             out.act(Effect::ReapScope { uid: session.params.uid, session: id.clone(), move_out });
         }
+    }
+
+    /// What becomes of an adopted cgroup once its session has ended: one session stands for what is left there, and none after a
+    /// termination, which is not for processes that are somebody else's.
+    fn leave_adopted(&mut self, id: &SessionId, out: &mut Out) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let cgroup = session.origin.clone();
+        let others = || self.sessions.values().any(|other| other.id != *id && other.adopts(cgroup.as_ref()));
+        let stays = !session.told_to_go && !others();
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match cgroup.filter(|_| stays) {
+            Some(cgroup) => {
+                session.scope = Scope::Watched;
+                out.act(Effect::WatchAdopted { session: id.clone(), cgroup });
+                self.dirty_sessions.insert(id.clone());
+            }
+            None => session.scope = Scope::None,
+        }
+        self.touch_session(id);
     }
 
     /// A scope was removed, or something is left in it.
@@ -205,7 +238,8 @@ impl Model {
     /// A watched scope is empty, or is worth another try.
     pub(crate) fn scope_emptied(&mut self, id: &SessionId) {
         if let Some(session) = self.sessions.get_mut(id).filter(|s| s.scope == Scope::Watched) {
-            session.scope = Scope::Live;
+            let own = session.cgroup == CgroupUse::Create;
+            session.scope = if own { Scope::Live } else { Scope::None };
             self.touch_session(id);
         }
     }
@@ -217,7 +251,7 @@ impl Model {
         let why = format!(
             "processes of session {id} have not stopped in time (SessionStopTimeoutSec=) and are killed"
         );
-        if session.scope == Scope::None {
+        if !session.owns_cgroup() {
             let pid = session.leader.map_or(0, |leader| leader.pid);
             out.announce(Severity::Warning, Some(uid), Some(id.clone()), format!("{why}: {pid}"));
         } else {
@@ -233,6 +267,7 @@ impl Model {
         self.refuse_waiting(id, out);
         self.forget_fifo(id, out);
         let Some(session) = self.sessions.remove(id) else { return };
+        self.elsewhere -= usize::from(session.cgroup != CgroupUse::Create);
         if let Some(controller) = &session.controller {
             self.forget_controller(controller, id);
         }
@@ -249,7 +284,7 @@ impl Model {
         self.dirty_sessions.remove(id);
         self.stale_sessions.remove(id);
         out.act(Effect::RemoveSession(id.clone()));
-        if session.params.class.pins_user() {
+        if session.params.class.is_announced_at_its_end() {
             let text = format!("session {id} removed");
             out.announce(Severity::Info, Some(session.params.uid), Some(id.clone()), text);
         }

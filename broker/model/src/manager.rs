@@ -257,7 +257,7 @@ impl Model {
     /// The manager's time is over: to become ready, to stop, or to wait for its next start.
     pub(crate) fn manager_timed_out(&mut self, now: Now, uid: Uid, out: &mut Out) {
         let Some(user) = self.users.get(&uid) else { return };
-        let kept = user.is_kept() && user.has_runtime_dir();
+        let kept = user.is_kept() && user.has_runtime_dir() && user.keeps_manager();
         match user.manager {
             Manager::Starting { run } if run.adopted => {
                 let text = "user manager was started by an earlier usherd and is taken for ready".to_owned();

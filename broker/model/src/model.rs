@@ -31,6 +31,8 @@ pub struct Model {
     pub(crate) controllers: BTreeMap<BusName, BTreeSet<SessionId>>,
     /// Sessions by their leader.
     pub(crate) leaders: BTreeMap<LeaderPid, SessionId>,
+    /// How many sessions have no cgroup of their own because of their service's policy.
+    pub(crate) elsewhere: usize,
     pub(crate) timers: Timers,
     /// Who has a linger flag, and whose name that is, if it is known. A user may have several names.
     pub(crate) lingering: BTreeMap<UserName, Option<Uid>>,
@@ -65,6 +67,7 @@ impl Model {
             seat0: Seat::default(),
             controllers: BTreeMap::new(),
             leaders: BTreeMap::new(),
+            elsewhere: 0,
             timers: Timers::default(),
             lingering: BTreeMap::new(),
             lookups: Lookups::default(),
@@ -124,6 +127,7 @@ impl Model {
         while let Some(timer) = self.timers.pop(now.monotonic) {
             match timer {
                 Timer::UserStop(uid) => self.grace_is_over(uid),
+                Timer::ManagerIdle(uid) => self.manager_grace_is_over(uid),
                 Timer::Manager(uid) => self.manager_timed_out(now, uid, out),
                 Timer::ReadyWait(session) => self.answer_finally(&session, out),
                 Timer::Release(session) => self.release_is_over(now, &session, out),

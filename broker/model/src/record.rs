@@ -6,6 +6,7 @@ use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName, VtNr};
 use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
 
 use crate::event::{BusName, Now};
+use crate::service::{CgroupUse, ManagerUse};
 
 /// A session's file. Empty strings are absent keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,10 @@ pub struct SessionRecord {
     pub released: bool,
     /// USHER_TOLD_TO_GO: its processes are being ended; those that do not heed it are killed, after a restart, too.
     pub told_to_go: bool,
+    /// USHER_MANAGER: what the session has to do with its user's manager; absent for `start`.
+    pub manager: ManagerUse,
+    /// USHER_CGROUP: where its processes are; absent for `create`.
+    pub cgroup: CgroupUse,
 }
 
 /// How a runtime directory came about, which decides how it goes.

@@ -14,6 +14,7 @@ use crate::manager::{Manager, Run};
 use crate::model::{Model, Out};
 use crate::record::{RuntimeDir, SessionRecord, UserRecord};
 use crate::runtime::Runtime;
+use crate::service::CgroupUse;
 use crate::session::{Phase, Scope, Session};
 use crate::settings::Settings;
 use crate::timer::Timer;
@@ -157,10 +158,13 @@ impl Model {
         }
         let closing = record.released || record.state == SessionState::Closing || !found.leader_alive;
         let leader = record.leader.filter(|_| found.leader_alive);
-        let scoped = self.settings.cgroups && record.class.has_scope();
+        let own = record.cgroup == CgroupUse::Create;
+        let scoped = self.settings.cgroups && record.class.has_scope() && own;
+        let adopted = self.settings.cgroups && record.cgroup == CgroupUse::Adopt && record.origin.is_some();
         // A crash between noting the session and placing its leader.
         let misplaced = leader.filter(|_| scoped && !closing && !found.leader_in_scope);
-        let (phase, scope) = match (closing, misplaced, found.scope_exists) {
+        let (phase, scope) = match (closing, misplaced, found.scope_exists && own) {
+            _ if adopted => (if closing { Phase::Closing } else { Phase::Running }, Scope::Adopted),
             (true, _, true) => (Phase::Closing, Scope::Live),
             (true, _, false) => (Phase::Closing, Scope::None),
             (false, _, true) => (Phase::Running, Scope::Live),
@@ -188,6 +192,8 @@ impl Model {
             released: record.released,
             leaving: Vec::new(),
             someone_leaves: false,
+            manager: record.manager,
+            cgroup: record.cgroup,
             phase,
             scope,
             reap_failures: 0,
@@ -197,7 +203,9 @@ impl Model {
         user.sessions.insert(seq, id.clone());
         let class = session.params.class;
         user.pinning += usize::from(class.pins_user());
-        user.wanting_manager += usize::from(class.wants_manager() && !closing);
+        user.keeping_manager += usize::from(session.keeps_manager());
+        user.wanting_manager += usize::from(session.wants_manager() && !closing);
+        self.elsewhere += usize::from(session.cgroup != CgroupUse::Create);
         if let Some(leader) = session.leader.filter(|_| !session.released) {
             self.leaders.insert(leader, id.clone());
         }
@@ -230,10 +238,11 @@ impl Model {
         if let Some(last) = last {
             self.delay_stop(now, uid, last);
         }
+        self.delay_manager_stop_if_idle(now, uid);
         // Those that were being ended are told again: how long they have had is not known.
         let unfinished = self.sessions_in(uid, |session| {
             let has_leader = session.leader.is_some() && !session.released;
-            let told = session.told_to_go && (has_leader || session.scope != Scope::None);
+            let told = session.told_to_go && (has_leader || session.owns_cgroup());
             told || (terminated && session.params.class.pins_user())
         });
         for id in unfinished {

@@ -58,7 +58,7 @@ impl Model {
         if asked.is_some() && asked == open.console {
             return seat0(asked);
         }
-        let trusted = self.settings.display_managers.contains(&params.service);
+        let trusted = self.settings.believes_seat_of(&params.service);
         let wants_seat0 = params.seat.as_ref().map_or(asked.is_some(), SeatId::is_seat0);
         match (trusted && wants_seat0, self.seat0.has_vts) {
             (true, true) if asked.is_some() => seat0(asked),

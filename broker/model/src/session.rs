@@ -8,6 +8,7 @@ use usher_protocol::session::{SessionState, SessionType};
 use crate::event::{BusName, Now, RequestId};
 use crate::model::Model;
 use crate::record::SessionRecord;
+use crate::service::{CgroupUse, ManagerUse};
 
 /// More processes of one PAM application than ever close the same session.
 const LEAVING_MAX: usize = 16;
@@ -49,6 +50,10 @@ pub(crate) struct Session {
     pub(crate) leaving: Vec<LeaderPid>,
     /// One of them has come since the cgroup was last reaped.
     pub(crate) someone_leaves: bool,
+    /// What it has to do with its user's manager.
+    pub(crate) manager: ManagerUse,
+    /// Where its processes are.
+    pub(crate) cgroup: CgroupUse,
     pub(crate) phase: Phase,
     pub(crate) scope: Scope,
     /// How often removing the cgroup has failed.
@@ -85,6 +90,8 @@ pub(crate) enum Scope {
     Reaping,
     /// Processes are left; watched until they are gone.
     Watched,
+    /// Another daemon's, where the leader is.
+    Adopted,
 }
 
 /// Who waits for a last answer.
@@ -132,6 +139,26 @@ impl Session {
         self.phase == Phase::Closing
     }
 
+    /// Whether it wants its user's manager to be started.
+    pub(crate) fn wants_manager(&self) -> bool {
+        self.manager == ManagerUse::Start && self.params.class.wants_manager()
+    }
+
+    /// Whether a manager that runs has to stay for it.
+    pub(crate) fn keeps_manager(&self) -> bool {
+        self.manager != ManagerUse::None && self.params.class.pins_user()
+    }
+
+    /// Whether there is a cgroup of its own.
+    pub(crate) fn owns_cgroup(&self) -> bool {
+        self.cgroup == CgroupUse::Create && self.scope != Scope::None
+    }
+
+    /// Whether it has adopted that cgroup, and still has to do with it.
+    pub(crate) fn adopts(&self, cgroup: Option<&String>) -> bool {
+        self.cgroup == CgroupUse::Adopt && self.scope != Scope::None && self.origin.as_ref() == cgroup
+    }
+
     pub(crate) fn uid(&self) -> Uid {
         self.params.uid
     }
@@ -139,7 +166,7 @@ impl Session {
     /// The cgroup's name. It is on file before the cgroup is made: one write a login, and a broker that dies in
     /// between finds out at its restart what is missing.
     pub(crate) fn scope_name(&self) -> Option<String> {
-        (self.scope != Scope::None).then(|| self.id.scope())
+        self.owns_cgroup().then(|| self.id.scope())
     }
 }
 
@@ -195,6 +222,8 @@ impl Model {
             origin: session.origin.clone(),
             released: session.released,
             told_to_go: session.told_to_go,
+            manager: session.manager,
+            cgroup: session.cgroup,
         }
     }
 }

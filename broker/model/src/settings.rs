@@ -2,6 +2,8 @@
 
 use usher_protocol::ids::UserName;
 
+use crate::service::{Rules, Services};
+
 /// The settings that decide. Times are microseconds; `None` is for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -31,6 +33,8 @@ pub struct Settings {
     pub scope_stop_timeout: u64,
     /// PAM services whose word about seat and terminal is taken: local display managers.
     pub display_managers: Vec<String>,
+    /// What is said of the sessions of single PAM services.
+    pub services: Services,
     /// RuntimeDirectory: as what runtime directories are made.
     pub runtime_form: RuntimeForm,
     /// RuntimeDirectorySize, in bytes: of each user's runtime directory.
@@ -81,6 +85,7 @@ impl Default for Settings {
             manager_stop_timeout: 120 * SECOND,
             scope_stop_timeout: 90 * SECOND,
             display_managers: Vec::new(),
+            services: Services::default(),
             runtime_form: RuntimeForm::Auto,
             runtime_size: 64 << 20,
             runtime_inodes: 16384,
@@ -92,6 +97,17 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What holds for the sessions of a PAM service.
+    pub fn rules_for(&self, service: &str) -> Rules {
+        self.services.of(service)
+    }
+
+    /// Whether a service's word about seat and terminal is taken.
+    pub fn believes_seat_of(&self, service: &str) -> bool {
+        let listed = || self.display_managers.iter().any(|name| name == service);
+        self.rules_for(service).seat.unwrap_or_else(listed)
+    }
+
     /// Whether processes that a user leaves behind at logout are killed (contract/user-lifecycle.md section 6).
     pub fn kills_processes_of(&self, user: &UserName) -> bool {
         let named = |list: &[String]| list.iter().any(|name| name == user.as_str());

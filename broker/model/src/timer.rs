@@ -11,6 +11,8 @@ use crate::event::Now;
 pub(crate) enum Timer {
     /// The stop delay after a user's last session.
     UserStop(Uid),
+    /// The stop delay of a manager that no session keeps any more.
+    ManagerIdle(Uid),
     /// A manager has not become ready, or has not stopped; or one that died is started again.
     Manager(Uid),
     /// A login has waited long enough for the manager.

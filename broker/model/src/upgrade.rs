@@ -53,8 +53,8 @@ impl Model {
         session.waiting = Some(Waiting { request, asked: Asked::Upgrade });
         let uid = session.params.uid;
         if let Some(user) = self.users.get_mut(&uid) {
-            user.wanting_manager += 1;
-            user.try_again();
+            user.wanting_manager += usize::from(session.wants_manager());
+            user.try_again(session.wants_manager());
         }
         self.dirty_sessions.insert(id.clone());
         self.stale_users.insert(uid);

@@ -12,6 +12,7 @@ use crate::manager::Manager;
 use crate::model::{Model, Out};
 use crate::record::{GcMode, RuntimeDir};
 use crate::runtime::Runtime;
+use crate::service::ManagerUse;
 use crate::session::{Phase, Session};
 use crate::settings::Settings;
 use crate::timer::Timer;
@@ -29,6 +30,12 @@ pub(crate) struct User {
     pub(crate) pinning: usize,
     /// How many of them want a manager and have not begun to close.
     pub(crate) wanting_manager: usize,
+    /// How many of them keep a manager that runs.
+    pub(crate) keeping_manager: usize,
+    /// The stop delay after the last of those, while others keep the user.
+    pub(crate) manager_grace: Grace,
+    /// Whether the log says that the user is here.
+    pub(crate) announced: bool,
     /// When the last of those went.
     pub(crate) last_session: Option<u64>,
     pub(crate) grace: Grace,
@@ -67,6 +74,9 @@ impl User {
             queued: Vec::new(),
             pinning: 0,
             wanting_manager: 0,
+            keeping_manager: 0,
+            manager_grace: Grace::None,
+            announced: true,
             last_session: None,
             grace: Grace::None,
             gc_mode,
@@ -104,12 +114,19 @@ impl User {
         matches!(self.runtime, Runtime::Present(_)) && !self.tearing_down
     }
 
-    /// A new login, or a new linger flag, deserves a new attempt at what has failed.
-    pub(crate) fn try_again(&mut self) {
+    /// Whether a manager that runs may go on. Without sessions the user's own stop delay decides.
+    pub(crate) fn keeps_manager(&self) -> bool {
+        self.pinning == 0 || self.keeping_manager > 0 || self.linger || self.manager_grace != Grace::None
+    }
+
+    /// A new login, or a new linger flag, deserves a new attempt at what has failed; at the manager, if it wants one.
+    pub(crate) fn try_again(&mut self, manager: bool) {
         if let Runtime::Failed(_) = self.runtime {
             self.runtime = Runtime::Absent;
         }
-        self.manager.try_again();
+        if manager {
+            self.manager.try_again();
+        }
     }
 
     /// What the administrator should know, or nothing.
@@ -141,7 +158,7 @@ impl Model {
             self.check_other_names(&account.name, uid, out);
         }
         let on_file = self.users.get(&uid).is_some_and(|user| user.is_on_file_for(&account, pins));
-        let user = self.track_user(now, account, out);
+        let user = self.track_user(now, account, params.class.is_announced_at_its_end(), out);
         user.sessions.insert(session.seq, session.id.clone());
         user.queued.push(session.id.clone());
         if pins {
@@ -151,9 +168,16 @@ impl Model {
             user.grace = Grace::None;
             user.terminated = false;
             user.linger |= lingers;
-            user.wanting_manager += usize::from(params.class.wants_manager());
-            user.try_again();
+            user.wanting_manager += usize::from(session.wants_manager());
+            if session.keeps_manager() {
+                user.keeping_manager += 1;
+                user.manager_grace = Grace::None;
+            }
+            user.try_again(session.manager == ManagerUse::Start);
             self.timers.clear(&Timer::UserStop(uid));
+            if session.keeps_manager() {
+                self.timers.clear(&Timer::ManagerIdle(uid));
+            }
         }
         self.touch_user(uid);
         if on_file {
@@ -164,15 +188,26 @@ impl Model {
     }
 
     /// The user with that account, new if need be. Names change and numbers are used again: the newest login knows.
-    pub(crate) fn track_user(&mut self, now: Now, account: Account, out: &mut Out) -> &mut User {
+    /// The log hears of one who comes for a job in the background when it hears of the job, and only then.
+    pub(crate) fn track_user(
+        &mut self,
+        now: Now,
+        account: Account,
+        announced: bool,
+        out: &mut Out,
+    ) -> &mut User {
         let uid = account.uid;
-        if !self.users.contains_key(&uid) {
+        let known = self.users.get(&uid).map(|user| user.announced);
+        if announced && known != Some(true) {
             let text = format!("user {} ({uid}) is here", account.name);
             out.announce(Severity::Info, Some(uid), None, text);
+        }
+        if known.is_none() {
             out.tell(Change::UserNew(uid));
         }
         let user = self.users.entry(uid).or_insert_with(|| User::new(now, account.clone(), GcMode::Any));
         user.account = account;
+        user.announced = known == Some(true) || announced;
         user
     }
 
@@ -223,7 +258,11 @@ impl Model {
         for id in std::mem::take(&mut user.queued) {
             self.place_session(&id, out);
         }
-        self.start_manager_if_wanted(now, uid, out);
+        if self.users.get(&uid).is_some_and(User::keeps_manager) {
+            self.start_manager_if_wanted(now, uid, out);
+        } else {
+            self.stop_manager(now, uid, out);
+        }
     }
 
     fn end_user(&mut self, now: Now, uid: Uid, out: &mut Out) {
@@ -264,7 +303,7 @@ impl Model {
         if user.is_kept() || user.pinning > 0 {
             return self.touch_user(uid);
         }
-        let name = user.account.name.clone();
+        let (name, announced) = (user.account.name.clone(), user.announced);
         self.drop_sessions(now, uid, out);
         self.users.remove(&uid);
         self.dirty_users.remove(&uid);
@@ -272,7 +311,9 @@ impl Model {
         self.touched_users.remove(&uid);
         out.act(Effect::RemoveUser(uid));
         out.tell(Change::UserRemoved(uid));
-        out.announce(Severity::Info, Some(uid), None, format!("user {name} ({uid}) is gone"));
+        if announced {
+            out.announce(Severity::Info, Some(uid), None, format!("user {name} ({uid}) is gone"));
+        }
     }
 
     /// A session has begun to close: another one may stand for the user now.
@@ -298,9 +339,16 @@ impl Model {
         self.stale_users.insert(uid);
         if session.params.class.pins_user() {
             user.pinning = user.pinning.saturating_sub(1);
+            user.keeping_manager -= usize::from(session.keeps_manager());
+            if user.pinning == 0 {
+                user.manager_grace = Grace::None;
+                self.timers.clear(&Timer::ManagerIdle(uid));
+            }
             // A login that came during teardown and has gone before its end leaves nothing worth keeping.
             if user.pinning == 0 && !user.terminated && !user.tearing_down {
                 self.delay_stop(now, uid, now.monotonic);
+            } else if session.keeps_manager() {
+                self.delay_manager_stop_if_idle(now, uid);
             }
         }
         if was_display {
@@ -314,6 +362,8 @@ impl Model {
         let delay = self.settings.user_stop_delay;
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.last_session = Some(last);
+        user.manager_grace = Grace::None;
+        self.timers.clear(&Timer::ManagerIdle(uid));
         self.dirty_users.insert(uid);
         let end = delay.and_then(|delay| last.checked_add(delay));
         let left = end.map(|end| end.saturating_sub(now.monotonic));
@@ -327,6 +377,33 @@ impl Model {
             }
         };
         self.touch_user(uid);
+    }
+
+    /// A manager that nobody keeps any more stays for the stop delay, as it would if the user had gone.
+    pub(crate) fn delay_manager_stop_if_idle(&mut self, now: Now, uid: Uid) {
+        let delay = self.settings.user_stop_delay;
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        if user.terminated || user.pinning == 0 || user.keeping_manager > 0 || user.manager == Manager::Off {
+            return;
+        }
+        self.timers.clear(&Timer::ManagerIdle(uid));
+        user.manager_grace = match delay {
+            None => Grace::Forever,
+            Some(0) => Grace::None,
+            Some(delay) => {
+                self.timers.set(Timer::ManagerIdle(uid), now, delay);
+                Grace::Running
+            }
+        };
+        self.touch_user(uid);
+    }
+
+    /// The stop delay of a manager is over.
+    pub(crate) fn manager_grace_is_over(&mut self, uid: Uid) {
+        if let Some(user) = self.users.get_mut(&uid) {
+            user.manager_grace = Grace::None;
+            self.touch_user(uid);
+        }
     }
 
     /// New settings: the stop delay holds for those whom it keeps now, too, and so does the size of a runtime directory; and
@@ -344,6 +421,10 @@ impl Model {
         for (uid, last) in kept {
             self.delay_stop(now, uid, last);
         }
+        let idle = self.users.iter().filter(|(_, user)| delay_changed && user.manager_grace != Grace::None);
+        for uid in idle.map(|(uid, _)| *uid).collect::<Vec<_>>() {
+            self.delay_manager_stop_if_idle(now, uid);
+        }
     }
 
     /// The stop delay is over.
@@ -359,7 +440,9 @@ impl Model {
         let Some(user) = self.users.get_mut(&uid) else { return };
         user.terminated = true;
         user.grace = Grace::None;
+        user.manager_grace = Grace::None;
         self.timers.clear(&Timer::UserStop(uid));
+        self.timers.clear(&Timer::ManagerIdle(uid));
         // A lookup that is under way must not bring the user back.
         self.forget_lookups_of(uid);
         for id in self.sessions_in(uid, |session| session.params.class.pins_user()) {

@@ -5,6 +5,7 @@
 
 mod files;
 mod nesting;
+mod services;
 mod settings;
 mod syntax;
 mod values;
@@ -21,6 +22,7 @@ pub use values::Amount;
 
 use settings::Applied;
 use syntax::Line;
+use usher_model::ServiceName;
 
 /// What the configuration files say.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// Settings that logind would heed and usher does not yet, for whoever wonders.
     pub without_effect: Vec<Warning>,
+    /// Whether there are mistakes in what is said of PAM services: then it is not to take the place of what holds already.
+    pub services_in_doubt: bool,
 }
 
 /// Something about one place in one file.
@@ -91,7 +95,8 @@ fn load_family(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> bool 
     for path in &paths {
         match files.read(path) {
             Ok(text) => {
-                apply_file(path, &text, loaded);
+                let services = family.name == USHER.name;
+                apply_file(path, &text, services, loaded);
                 loaded.sources.push(path.clone());
             }
             Err(error) => loaded.warnings.push(about_file(path, format!("cannot be read: {error}"))),
@@ -136,7 +141,7 @@ fn about_file(path: &Path, message: String) -> Warning {
 }
 
 /// Carries out what one file says.
-fn apply_file(path: &Path, text: &str, loaded: &mut Loaded) {
+fn apply_file(path: &Path, text: &str, services: bool, loaded: &mut Loaded) {
     let about = |line, key: &str, message: &str| Warning {
         file: path.to_owned(),
         line,
@@ -147,17 +152,38 @@ fn apply_file(path: &Path, text: &str, loaded: &mut Loaded) {
     for line in syntax::lines(text) {
         match line {
             Line::Section { number, name } => {
-                section = Section::from_name(&name);
-                if section == Section::Unknown {
-                    let message = format!("section [{}] is unknown and ignored", shown(&name));
-                    loaded.warnings.push(about(number, "", &message));
-                }
+                section = Section::from_name(&name, services);
+                let what_is_wrong = match &section {
+                    Section::Unknown => "is unknown and ignored",
+                    Section::Services(Err(why)) => {
+                        loaded.services_in_doubt = true;
+                        why
+                    }
+                    _ => continue,
+                };
+                let message = format!("section [{}] {}", shown(&name), shown(what_is_wrong));
+                loaded.warnings.push(about(number, "", &message));
             }
             Line::Junk { number } => {
                 loaded.warnings.push(about(number, "", "neither a [Section] nor a Key=Value line; ignored"));
             }
-            Line::Assignment { number, key, value } => match section {
-                Section::Ignored | Section::Unknown => {}
+            Line::Assignment { number, key, value } => match &section {
+                Section::Ignored | Section::Unknown | Section::Services(Err(_)) => {}
+                Section::Services(Ok(names)) => {
+                    let message = match services::apply(&mut loaded.settings.services, names, &key, &value) {
+                        Ok(true) => continue,
+                        Ok(false) => {
+                            "no key of a [Service] section: expected Class, Manager, Cgroup, Nested or \
+                                      Seat; ignored"
+                                .to_owned()
+                        }
+                        Err(expected) => {
+                            format!("'{}' is refused: {expected}; nothing changed", shown(&value))
+                        }
+                    };
+                    loaded.services_in_doubt = true;
+                    loaded.warnings.push(about(number, &key, &message));
+                }
                 Section::Missing => {
                     loaded.warnings.push(about(number, &key, "outside of a section; put [Login] before it"));
                 }
@@ -179,7 +205,6 @@ fn apply_file(path: &Path, text: &str, loaded: &mut Loaded) {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     /// Before the first section.
     Missing,
@@ -187,12 +212,20 @@ enum Section {
     Login,
     /// `[Sleep]`, which elogind puts into the same file, and `[X-…]`, which are other programs' business.
     Ignored,
+    /// `[Service NAME …]`: of those; or why it names none. Only in usher's own files.
+    Services(Result<Vec<ServiceName>, String>),
     /// Any other.
     Unknown,
 }
 
 impl Section {
-    fn from_name(name: &str) -> Self {
+    fn from_name(name: &str, services: bool) -> Self {
+        let head = name
+            .strip_prefix("Service")
+            .filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
+        if let Some(head) = head.filter(|_| services) {
+            return Self::Services(services::names(head));
+        }
         match name {
             "Login" => Self::Login,
             "Sleep" => Self::Ignored,

@@ -50,6 +50,8 @@ pub struct Settings {
     pub session_stop_timeout: Duration,
     /// DisplayManagers: the PAM services that are believed about seats and virtual terminals.
     pub display_managers: Vec<String>,
+    /// `[Service …]`: what holds for the sessions of single PAM services.
+    pub services: usher_model::Services,
     /// ConnectionsMax: connections to the socket at one time; root has a reserve beyond it.
     pub connections_max: u64,
     /// UserConnectionsMax: the same for one user.
@@ -96,6 +98,7 @@ impl Default for Settings {
             linger_start: LingerStart::Boot,
             session_stop_timeout: Duration::from_secs(90),
             display_managers: DISPLAY_MANAGERS.iter().map(|&name| name.to_owned()).collect(),
+            services: super::services::built_in(),
             connections_max: 4096,
             user_connections_max: 256,
         }
@@ -163,6 +166,7 @@ impl Settings {
             manager_stop_timeout: usec(self.manager_stop_timeout),
             scope_stop_timeout: usec(self.session_stop_timeout),
             display_managers: self.display_managers.clone(),
+            services: self.services.clone(),
             runtime_form: self.runtime_directory,
             runtime_size: limits.0,
             runtime_inodes: limits.1,

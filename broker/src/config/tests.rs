@@ -99,7 +99,10 @@ fn the_shipped_file_is_right_about_every_option() {
     let shipped = include_str!("../../../packaging/usher.conf");
     assert_eq!(load(&Fake::default().with("/etc/usher/usher.conf", shipped)).warnings, []);
 
-    let option = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.contains('=');
+    let option = |line: &str| {
+        let commented_out = line.starts_with('#') && !line.starts_with("# ");
+        commented_out && (line.contains('=') || line.starts_with("#["))
+    };
     let uncommented: String = shipped
         .lines()
         .map(|line| if option(line) { line.trim_start_matches('#') } else { line })
@@ -155,4 +158,43 @@ fn a_manager_has_more_time_to_stop_than_its_units() {
     }
     let unknown = "[Manager]\nDefaultTimeoutStopSec=soon\n";
     assert_eq!(warnings("", Some(unknown)), [], "systemd keeps its default, too");
+}
+
+#[test]
+fn a_section_is_for_services_by_name() {
+    let text =
+        "[Service sshd login]\nCgroup=adopt\nnested = new\n[Service gdm*]\nSeat=no\n[Service cron]\nClass=\n";
+    let loaded = load(&Fake::default().with("/etc/usher/usher.conf", text));
+    assert_eq!(loaded.warnings, []);
+    assert!(!loaded.services_in_doubt);
+    let of = |service| loaded.settings.services.of(service);
+    for service in ["sshd", "login"] {
+        let (cgroup, nested) = (Some(usher_model::CgroupUse::Adopt), Some(usher_model::Nested::New));
+        assert_eq!((of(service).cgroup, of(service).nested), (cgroup, nested), "{service}");
+    }
+    assert_eq!((of("gdm-password").seat, of("su").seat), (Some(false), None));
+    // What is built in can be taken back, for one of several services.
+    assert!(of("cron").class.is_none() && of("atd").class.is_some());
+}
+
+#[test]
+fn mistakes_about_services_name_file_line_and_key() {
+    let text = "[Service]\nClass=user\n[Service a/b]\n[Service systemd-user]\n[Service x]\nClass=manager\nManager=maybe\n\
+                Cgroup=\nNested=yes\nSeat=seat0\nKillUserProcesses=yes\n[Services x]\n";
+    let loaded = load(&Fake::default().with("/etc/usher/usher.conf", text));
+    let told: Vec<_> = loaded.warnings.iter().map(|w| (w.line, w.key.as_str())).collect();
+    let keys =
+        [(6, "Class"), (7, "Manager"), (9, "Nested"), (10, "Seat"), (11, "KillUserProcesses"), (12, "")];
+    assert_eq!(told, [&[(1, ""), (3, ""), (4, "")][..], &keys].concat());
+    assert!(loaded.services_in_doubt);
+    assert_eq!(loaded.settings, Settings::default());
+}
+
+/// logind knows no such section.
+#[test]
+fn logind_files_say_nothing_of_services() {
+    let text = "[Service sshd]\nClass=none\n";
+    let loaded = load(&Fake::default().with("/etc/systemd/logind.conf", text));
+    assert_eq!(loaded.settings, Settings::default());
+    assert_eq!(loaded.warnings.len(), 1);
 }

@@ -69,6 +69,7 @@ effects! {
     CreateScope,
     ReapScope,
     WatchScope,
+    WatchAdopted,
     SignalScope,
     KillScope,
     SignalLeader,

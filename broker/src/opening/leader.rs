@@ -48,7 +48,9 @@ impl Leader {
 pub(crate) struct Whereabouts {
     /// Its cgroup.
     pub(crate) origin: Option<String>,
-    /// The session in whose scope (or, without cgroups, below whose leader) it is.
+    /// Whether the process that has started it is in that cgroup, too; not looked at where it makes no difference.
+    pub(crate) shared: bool,
+    /// The session in whose scope (or, where it has none, below whose leader) it is.
     pub(crate) inside: Option<SessionId>,
     /// Its audit session.
     pub(crate) audit: Option<u32>,
@@ -58,8 +60,18 @@ impl Whereabouts {
     /// Looks. One who holds the process's pidfd knows afterwards whether it was that process.
     pub(crate) async fn of(process: LeaderPid, broker: &Broker, cgroups: Option<&CgroupRoot>) -> Self {
         let origin = cgroup::cgroup_of(process.pid);
+        let mut shared = false;
         let inside = match (cgroups, &origin) {
-            (Some(root), Some(path)) => cgroup::session_of(path, root.pid1()),
+            (Some(root), Some(path)) => match cgroup::session_of(path, root.pid1()) {
+                None if broker.query(Model::has_sessions_elsewhere).await.unwrap_or(false) => {
+                    let ancestors: Vec<_> = pidfd::parents(process.pid).collect();
+                    let parent = ancestors.iter().find(|ancestor| **ancestor != process);
+                    shared = parent.and_then(|parent| cgroup::cgroup_of(parent.pid)).as_ref() == Some(path);
+                    let led = move |model: &Model| model.session_elsewhere_of(&ancestors);
+                    broker.query(led).await.ok().flatten()
+                }
+                session => session,
+            },
             _ => {
                 let ancestors: Vec<_> = pidfd::parents(process.pid).collect();
                 let led =
@@ -67,7 +79,7 @@ impl Whereabouts {
                 broker.query(led).await.ok().flatten()
             }
         };
-        Self { origin, inside, audit: pidfd::audit_session(process.pid) }
+        Self { origin, shared, inside, audit: pidfd::audit_session(process.pid) }
     }
 }
 

@@ -75,7 +75,7 @@ impl Opener {
         let seat = wish.seat()?;
         let leader = Leader::of(leader)?;
         let mut place = self.whereabouts(&leader).await?;
-        let known = self.known(&leader, &place, seat.clone(), uid).await?;
+        let known = self.known(&leader, &place, &wish.service, seat.clone(), uid).await?;
         let has_vts = known.has_vts.ok_or_else(|| OpenError::NoSuchSeat(wish.seat.clone()))?;
         let vtnr = wish.vt(seat.as_ref(), has_vts)?;
         if known.busy {
@@ -94,19 +94,30 @@ impl Opener {
         params.validate()?;
         let (kind, class) = (params.kind, params.class);
         let Leader { process: leader, pidfd, vt: console } = leader;
-        let Whereabouts { origin, inside, audit } = place;
+        let Whereabouts { origin, shared, inside, audit } = place;
         let make = move |request| {
             // Here, in the loop: nobody makes or removes one between this look and what is decided by it.
             let runtime = mount::at_path(uid);
             let more = false;
-            let open =
-                Open { request, more, caller, leader, inside, origin, console, audit, runtime, params };
+            let open = Open {
+                request,
+                more,
+                caller,
+                leader,
+                inside,
+                origin,
+                shared,
+                console,
+                audit,
+                runtime,
+                params,
+            };
             Event::Open(Box::new(open))
         };
         match self.broker.request(Some(pidfd), make).await.recv().await {
             Some(Answer::Opened { reply, .. }) => {
                 let id = reply.session.ok_or(OpenError::AlreadyMember)?;
-                let (seat, vtnr) = (reply.seat, reply.vtnr);
+                let (seat, vtnr, class) = (reply.seat, reply.vtnr, reply.class.unwrap_or(class));
                 Ok(Opened { id, uid, runtime_path: uid.runtime_path(), seat, vtnr, kind, class })
             }
             Some(Answer::Refused(refusal)) => Err(refusal.into()),
@@ -135,13 +146,14 @@ impl Opener {
         &self,
         leader: &Leader,
         place: &Whereabouts,
+        service: &str,
         seat: Option<SeatId>,
         uid: Uid,
     ) -> Result<Known, Refusal> {
-        let (process, inside) = (leader.process, place.inside.clone());
+        let (process, inside, service) = (leader.process, place.inside.clone(), service.to_owned());
         let look = move |model: &Model| Known {
             busy: model.session_led_by(process).is_some()
-                || inside.as_ref().is_some_and(|id| model.knows_session(id)),
+                || inside.as_ref().is_some_and(|id| model.knows_session(id)) && !model.nests(&service),
             has_vts: match &seat {
                 Some(seat) => model.seat(seat).map(|seat| seat.can_tty),
                 None => Some(false),

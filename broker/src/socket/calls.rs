@@ -140,12 +140,13 @@ async fn open(
         Err(refusal) => return replies.refuse(&refusal).await,
     };
     let place = Whereabouts::of(leader, &service.broker, service.cgroups.as_deref()).await;
-    let Whereabouts { origin, inside, audit } = place;
+    let Whereabouts { origin, shared, inside, audit } = place;
     let (caller, more) = (peer.uid, replies.more());
     let make = move |request| {
         // Here, in the loop: nobody makes or removes one between this look and what is decided by it.
         let runtime = mount::at_path(params.uid);
-        let open = Open { request, more, caller, leader, inside, origin, console, audit, runtime, params };
+        let open =
+            Open { request, more, caller, leader, inside, origin, shared, console, audit, runtime, params };
         Event::Open(Box::new(open))
     };
     let mut answers = service.broker.request(Some(pidfd), make).await;

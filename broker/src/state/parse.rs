@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use usher_model::record::{GcMode, RuntimeDir, RuntimeKind, SeatRecord, SessionRecord, UserRecord};
 use usher_model::{BusName, Now};
+use usher_model::{CgroupUse, ManagerUse};
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid};
 
 use super::unescape;
@@ -59,6 +60,8 @@ pub fn session(id: &SessionId, text: &str) -> Result<SessionRecord, ParseError> 
         origin: Some(file.text("USHER_ORIGIN")?).filter(|origin| !origin.is_empty()),
         released: file.flag("USHER_RELEASED")?,
         told_to_go: file.flag("USHER_TOLD_TO_GO")?,
+        manager: file.word("USHER_MANAGER", ManagerUse::from_word)?.unwrap_or_default(),
+        cgroup: file.word("USHER_CGROUP", CgroupUse::from_word)?.unwrap_or_default(),
     })
 }
 

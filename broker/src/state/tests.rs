@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use usher_model::record::{
     GcMode, RuntimeDir, RuntimeKind, SeatRecord, SessionEntry, SessionRecord, UserRecord,
 };
-use usher_model::{BusName, Now};
+use usher_model::{BusName, CgroupUse, ManagerUse, Now};
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName, VtNr};
 use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
 
@@ -58,6 +58,10 @@ prop_compose! {
             (option::of(1u32..=63), any::<u32>(), option::of(leader()), any::<Option<u32>>()),
         (controller, idle_since, locked) in
             (option::of(hostile()), option::of((any::<u64>(), any::<u64>())), any::<bool>()),
+        (manager, cgroup) in (
+            one_of(&[ManagerUse::Start, ManagerUse::Reuse, ManagerUse::None]),
+            one_of(&[CgroupUse::Create, CgroupUse::Adopt, CgroupUse::Off]),
+        ),
         (realtime, monotonic, origin, released, told_to_go) in
             (any::<u64>(), any::<u64>(), option::of("/[ -~]{0,40}"), any::<bool>(), any::<bool>()),
     ) -> SessionRecord {
@@ -67,7 +71,7 @@ prop_compose! {
         SessionRecord {
             id, uid, user, active, is_display, state, remote, kind, original_kind, class, scope, fifo, seat, tty,
             display, remote_host, remote_user, service, desktop, vtnr, position, leader, audit, realtime,
-            monotonic, controller, idle_since, locked, origin, released, told_to_go,
+            monotonic, controller, idle_since, locked, origin, released, told_to_go, manager, cgroup,
         }
     }
 }
@@ -188,6 +192,8 @@ fn example() -> SessionRecord {
         origin: Some("/system.slice/ssh.service".into()),
         released: false,
         told_to_go: false,
+        manager: ManagerUse::Start,
+        cgroup: CgroupUse::Create,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fmt::Display;
 
 use usher_model::record::{SeatRecord, SessionEntry, SessionRecord, UserRecord};
+use usher_model::{CgroupUse, ManagerUse};
 use usher_protocol::ids::{LeaderPid, SeatId};
 use usher_protocol::session::SessionState;
 
@@ -56,6 +57,11 @@ pub fn session(r: &SessionRecord) -> String {
     text.escaped("USHER_ORIGIN", r.origin.as_deref().unwrap_or_default());
     text.flag("USHER_RELEASED", r.released);
     text.flag("USHER_TOLD_TO_GO", r.told_to_go);
+    text.optional(
+        "USHER_MANAGER",
+        Some(r.manager).filter(|m| *m != ManagerUse::Start).map(ManagerUse::as_str),
+    );
+    text.optional("USHER_CGROUP", Some(r.cgroup).filter(|c| *c != CgroupUse::Create).map(CgroupUse::as_str));
     text.0
 }
 

@@ -102,6 +102,8 @@ pub(super) fn reply(phase: OpenPhase, runtime_path: &str) -> OpenSessionReply {
         session: Some(7.into()),
         token: Some(token_of_7()),
         existing: false,
+        runtime_only: false,
+        class: None,
         runtime_path: Some(runtime_path.to_owned()),
         seat: "seat0".parse().ok(),
         vtnr: 3.try_into().ok(),

@@ -111,8 +111,14 @@ pub struct OpenSessionReply {
     /// the session's own processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<CloseToken>,
-    /// Whether the caller is inside a session already, so that none was opened (su, sudo).
+    /// Whether the caller is inside a session already, so that none was opened (su, sudo); or its service is to have none.
     pub existing: bool,
+    /// With `existing`: the login is to know of no other runtime directory than `runtime_path`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub runtime_only: bool,
+    /// What kind of session it has become; nothing where there is none, or from a broker that leaves it as asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<SessionClass>,
     /// The runtime directory, or nothing when there is no valid one.
     pub runtime_path: Option<String>,
     /// The seat, if the session has one.

@@ -9,6 +9,7 @@ mod refusal;
 mod token;
 mod views;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -114,8 +115,8 @@ impl Call {
     /// The method's full name, as it stands in an envelope.
     pub fn method(&self) -> &'static str {
         match self {
-            Self::OpenSession(_) => "io.usher.Broker.OpenSession",
-            Self::CloseSession(_) => "io.usher.Broker.CloseSession",
+            Self::OpenSession(_) => SessionRequest::METHOD,
+            Self::CloseSession(_) => CloseRequest::METHOD,
             Self::ListSessions => "io.usher.Broker.ListSessions",
             Self::ListUsers => "io.usher.Broker.ListUsers",
             Self::ListSeats => "io.usher.Broker.ListSeats",
@@ -170,6 +171,20 @@ impl Call {
             | Self::GetInfo => to_raw_value(&Nothing {}),
         }
     }
+}
+
+/// What belongs to one method alone.
+pub trait Parameters: Serialize {
+    /// The method.
+    const METHOD: &'static str;
+}
+
+impl Parameters for SessionRequest {
+    const METHOD: &'static str = "io.usher.Broker.OpenSession";
+}
+
+impl Parameters for CloseRequest {
+    const METHOD: &'static str = "io.usher.Broker.CloseSession";
 }
 
 /// Reads one method's parameters; absent parameters are an empty object.

@@ -50,7 +50,8 @@ fn every_state_of_a_cgroup() {
         Scope::Making => Some(Scope::Live),
         Scope::Live => Some(Scope::Reaping),
         Scope::Reaping => Some(Scope::Watched),
-        Scope::Watched => None,
+        Scope::Watched => Some(Scope::Adopted),
+        Scope::Adopted => None,
     });
     assert_eq!(rows("cgroup"), scopes);
 }
@@ -85,7 +86,8 @@ fn every_state_of_a_manager() {
 fn every_deadline() {
     let (user, session) = (uid(1000), || SessionId::from(1));
     let timers = names(Timer::UserStop(user), |timer| match timer {
-        Timer::UserStop(_) => Some(Timer::Manager(user)),
+        Timer::UserStop(_) => Some(Timer::ManagerIdle(user)),
+        Timer::ManagerIdle(_) => Some(Timer::Manager(user)),
         Timer::Manager(_) => Some(Timer::ReadyWait(session())),
         Timer::ReadyWait(_) => Some(Timer::Release(session())),
         Timer::Release(_) => Some(Timer::ScopeKill(session())),

@@ -181,7 +181,7 @@ impl CgroupRoot {
     }
 
     /// The directory of a cgroup, if it is one of this tree.
-    fn locate(&self, path: &str) -> Option<PathBuf> {
+    pub(crate) fn locate(&self, path: &str) -> Option<PathBuf> {
         let below = path.get(self.prefix.len()..)?;
         let ours = path::is_sound(path) && path::is_below(path, &self.prefix);
         ours.then(|| self.mount.join(below.trim_start_matches('/')))

@@ -20,6 +20,7 @@ mod relogin;
 mod restart;
 mod seat;
 mod seats;
+mod services;
 mod terminate;
 mod upgrade;
 

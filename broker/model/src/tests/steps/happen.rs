@@ -3,9 +3,10 @@
 use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::session::{SessionClass, SessionType};
 
-use super::{Conf, Step, user};
+use super::{Conf, SERVICES, Step, services, user};
 use crate::event::{Account, Event, Generation};
 use crate::policy::Authority;
+use crate::service::Services;
 use crate::session::Session;
 use crate::settings::{SECOND, Settings};
 use crate::tests::world::{Failures, Login, Place, Temper, World, account, name, other_name};
@@ -15,6 +16,10 @@ impl World {
         match step {
             Step::Open { user: number, other_name, class, vt, more } => {
                 let mut login = Login::of(user(number)).class(class);
+                if number == 2 {
+                    // The second of the two people comes in every way.
+                    login = login.service(SERVICES[self.requests_made() % SERVICES.len()]);
+                }
                 if other_name {
                     login = login.under_other_name();
                 }
@@ -34,6 +39,9 @@ impl World {
                     _ => Login::of(user(number)),
                 };
                 login.open.params.retry = retry;
+                if number == 2 {
+                    login = login.service("new");
+                }
                 self.open(login.by(leader));
             }
             Step::Close { session, by } => {
@@ -238,6 +246,7 @@ impl World {
             manager_stop_timeout: no_longer_than(usual.manager_stop_timeout),
             scope_stop_timeout: no_longer_than(usual.scope_stop_timeout),
             cgroups: self.settings.cgroups,
+            services: if lists { Services::default() } else { services() },
             linger_needs_home: self.settings.linger_needs_home,
             ..usual
         };

@@ -10,6 +10,7 @@ use usher_protocol::session::{KillWhom, SessionClass, SessionType};
 
 use super::world::{Failures, Kernel, Temper, World, account, name, uid};
 use crate::event::SwitchTo;
+use crate::service::{CgroupUse, ManagerUse, Nested, Rules, ServiceName, Services};
 use crate::settings::Settings;
 
 pub(super) use strategy::{machine, racing, step, step_of_a_life};
@@ -247,11 +248,30 @@ impl Machine {
             kernel.linger_flags.insert(name(uid));
             kernel.accounts.insert(name(uid), account(uid));
         }
-        let settings = Settings { cgroups: self.cgroups, manager: self.managers, ..Settings::default() };
+        let settings = Settings {
+            cgroups: self.cgroups,
+            manager: self.managers,
+            services: services(),
+            ..Settings::default()
+        };
         let mut world = World::booted(settings, kernel);
         world.delayed = self.delayed;
         world
     }
+}
+
+/// PAM services with a policy of their own, and one without.
+pub(super) const SERVICES: [&str; 6] = ["sshd", "reuse", "alone", "adopt", "off", "new"];
+
+fn services() -> Services {
+    let mut services = Services::default();
+    let mut rules = |name: &str, rules| services.change(ServiceName::new(name).unwrap(), |now| *now = rules);
+    rules("reuse", Rules { manager: Some(ManagerUse::Reuse), ..Rules::default() });
+    rules("alone", Rules { manager: Some(ManagerUse::None), ..Rules::default() });
+    rules("adopt", Rules { cgroup: Some(CgroupUse::Adopt), ..Rules::default() });
+    rules("off", Rules { cgroup: Some(CgroupUse::Off), manager: Some(ManagerUse::None), ..Rules::default() });
+    rules("new", Rules { nested: Some(Nested::New), ..Rules::default() });
+    services
 }
 
 /// Root, two people, and two numbers that are not what a signed integer takes them for.

@@ -132,6 +132,10 @@ impl World {
                 }
                 self.watched.insert((uid, session));
             }
+            Effect::WatchAdopted { session, .. } => {
+                // Whoever is left there goes in time; a crash forgets who waits for it.
+                self.soon.push_back(Soon::News(Event::ScopeEmptied { session }));
+            }
             Effect::SignalScope { uid, session, signal } => self.signal(&Place::Scope(uid, session), signal),
             Effect::KillScope { uid, session, .. } => self.signal(&Place::Scope(uid, session), SIGKILL),
             Effect::SignalLeader { session, signal } => {
@@ -231,8 +235,21 @@ impl World {
             return Err("cannot make the cgroup: no space".to_owned());
         }
         self.kernel.scopes.insert((uid, session.clone()));
+        let before = self.kernel.place_of(leader).cloned();
         self.kernel.move_to(leader, Place::Scope(uid, session.clone()));
+        if let Some(Place::Scope(uid, session)) = before {
+            // A login from inside another session that gets one of its own.
+            self.someone_left(uid, session);
+        }
         Ok(())
+    }
+
+    /// Whoever watches a scope hears of the last process that leaves it.
+    fn someone_left(&mut self, uid: Uid, session: SessionId) {
+        let empty = self.kernel.those_in(&Place::Scope(uid, session.clone())).is_empty();
+        if empty && self.watched.remove(&(uid, session.clone())) {
+            self.soon.push_back(Soon::News(Event::ScopeEmptied { session }));
+        }
     }
 
     fn reap_scope(&mut self, uid: Uid, session: &SessionId, out: Option<MoveOut>) -> Result<Reaped, String> {
@@ -336,13 +353,7 @@ impl World {
             self.soon.push_back(Soon::News(Event::LeaderExited { session }));
         }
         match place {
-            Place::Scope(uid, session)
-                if self.kernel.those_in(&Place::Scope(uid, session.clone())).is_empty() =>
-            {
-                if self.watched.remove(&(uid, session.clone())) {
-                    self.soon.push_back(Soon::News(Event::ScopeEmptied { session }));
-                }
-            }
+            Place::Scope(uid, session) => self.someone_left(uid, session),
             Place::Manager(uid) => {
                 if let Some((generation, _)) = self.supervised.get(&uid).filter(|(_, main)| *main == process)
                 {
@@ -352,7 +363,7 @@ impl World {
                     self.soon.push_back(Soon::News(gone));
                 }
             }
-            Place::Elsewhere | Place::Scope(..) => {}
+            Place::Elsewhere => {}
         }
     }
 
@@ -376,6 +387,7 @@ impl World {
             Effect::ResizeRuntimeDirs { dirs, size, .. } => format!("resize {} to {size}", dirs.len()),
             Effect::CreateScope { session, .. } => format!("create scope {session}"),
             Effect::ReapScope { session, .. } => format!("reap scope {session}"),
+            Effect::WatchAdopted { session, .. } => format!("watch adopted {session}"),
             Effect::WatchScope { session, .. } => format!("watch scope {session}"),
             Effect::SignalScope { session, signal, .. } => format!("signal scope {session} {signal}"),
             Effect::KillScope { session, .. } => format!("kill scope {session}"),

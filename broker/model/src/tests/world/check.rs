@@ -12,6 +12,7 @@ use crate::manager::Manager;
 use crate::model::Model;
 use crate::record::SessionRecord;
 use crate::runtime::Runtime;
+use crate::service::CgroupUse;
 use crate::session::{Phase, Scope, Session};
 use crate::timer::Timer;
 use crate::user::Grace;
@@ -202,6 +203,7 @@ impl World {
             );
             let left = self.kernel.those_in(&Place::Scope(session.uid(), id.clone()));
             assert!(watched.is_some() || !left.is_empty() || failing, "{id} outlives its processes");
+            assert!(session.cgroup == CgroupUse::Create || left.is_empty(), "{id} has a cgroup after all");
         }
         for (uid, user) in &model.users {
             assert_eq!(
@@ -335,8 +337,13 @@ fn check_users(model: &Model) {
         let sessions: Vec<_> = user.sessions.values().map(|id| &model.sessions[id]).collect();
         let pinning = sessions.iter().filter(|s| s.params.class.pins_user()).count();
         assert_eq!(user.pinning, pinning, "{user:?}");
-        let wanting = sessions.iter().filter(|s| s.params.class.wants_manager() && !s.is_closing()).count();
+        let wanting = sessions.iter().filter(|s| s.wants_manager() && !s.is_closing()).count();
         assert_eq!(user.wanting_manager, wanting, "{user:?}");
+        let keeping = sessions.iter().filter(|s| s.keeps_manager()).count();
+        assert_eq!(user.keeping_manager, keeping, "{user:?}");
+        let idle = user.manager_grace == Grace::None || (user.pinning > 0 && keeping == 0);
+        assert!(idle, "a manager that is kept has no delay: {user:?}");
+        assert!(user.keeps_manager() || !user.manager.is_ready(), "nobody keeps the manager: {user:?}");
         assert!(user.pinning == 0 || (user.grace == Grace::None && user.last_session.is_none()), "{user:?}");
         assert_eq!(model.timers.contains(&Timer::UserStop(*uid)), user.grace == Grace::Running, "{user:?}");
         assert!(user.tearing_down || user.stopping != user.is_kept(), "{user:?}");
@@ -368,6 +375,9 @@ fn check_timers(model: &Model) {
     for timer in model.timers.armed() {
         let belongs = match timer {
             Timer::UserStop(uid) => model.users.contains_key(uid),
+            Timer::ManagerIdle(uid) => {
+                model.users.get(uid).is_some_and(|user| user.manager_grace == Grace::Running)
+            }
             Timer::Manager(uid) => matches!(
                 model.users.get(uid).map(|user| &user.manager),
                 Some(Manager::Starting { .. } | Manager::Stopping { .. } | Manager::Backoff { .. })

@@ -58,6 +58,7 @@ impl Login {
             leader: LeaderPid { pid: 0, start: 0 },
             inside: None,
             origin: Some("/system.slice".to_owned()),
+            shared: false,
             console: None,
             audit: None,
             runtime: AtPath::Nothing,
@@ -118,6 +119,11 @@ pub(crate) struct Sent {
 }
 
 impl World {
+    /// How many requests there have been.
+    pub(crate) fn requests_made(&self) -> usize {
+        self.next_request as usize
+    }
+
     /// Sends a login.
     pub(crate) fn open(&mut self, login: Login) -> Sent {
         let (sent, event) = self.arrive(login);

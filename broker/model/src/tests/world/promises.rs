@@ -30,7 +30,7 @@ impl World {
         let Answer::Opened { reply, .. } = answer else { return };
         let Some(session) = reply.session.as_ref().and_then(|id| self.model.sessions.get(id)) else { return };
         let uid = session.uid();
-        let manager = (reply.manager == ManagerState::Ready).then(|| {
+        let manager = (reply.manager == ManagerState::Ready && session.keeps_manager()).then(|| {
             let user = &self.model.users[&uid];
             assert!(user.manager.is_ready(), "{uid} is told of a manager that is {:?}", user.manager);
             let (_, main) = self.supervised.get(&uid).copied().unwrap_or_else(|| self.dead_manager(uid));
