@@ -2,11 +2,11 @@
 
 use tracing::{debug, info, warn};
 
-use crate::config::{self, Settings, SystemFiles};
+use crate::config::{self, Choices, Settings, SystemFiles};
 use crate::sys::{accounts, limits};
 
 /// Reads the configuration files and tells the administrator about mistakes in them.
-pub(crate) fn load() -> Settings {
+pub(crate) fn load() -> (Settings, Choices) {
     let loaded = config::load(&SystemFiles);
     for path in &loaded.sources {
         info!("configuration read from {}", path.display());
@@ -17,7 +17,7 @@ pub(crate) fn load() -> Settings {
     for note in &loaded.without_effect {
         debug!("{note}");
     }
-    loaded.settings
+    (loaded.settings, loaded.choices)
 }
 
 /// What the model needs of it.

@@ -3,10 +3,15 @@
 //! A mistake in a file never stops the broker: it is reported with file, line and key, and the value from before
 //! stays. Reading is pure over [`Files`]; the settings themselves are in [`Settings`].
 
+mod choice;
+mod definition;
 mod files;
 mod nesting;
+mod resources;
 mod settings;
+mod specifiers;
 mod syntax;
+pub mod unit;
 mod values;
 
 use std::collections::BTreeMap;
@@ -15,8 +20,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use choice::{Choice, Choices};
+pub use definition::{Definition, Readiness, Stop, filled, parse as parse_definition};
 pub use files::{Files, SystemFiles};
-pub use settings::{LingerStart, Manager, Settings};
+pub use resources::{Ceiling, Resources};
+pub use settings::{LingerStart, Manager, ManagerOf, Settings, Whose};
+pub use specifiers::{READY_FD, Subject};
 pub use values::Amount;
 
 use settings::Applied;
@@ -27,6 +36,8 @@ use syntax::Line;
 pub struct Loaded {
     /// The settings, defaults included.
     pub settings: Settings,
+    /// Whose manager is which.
+    pub choices: Choices,
     /// The files that were read, in order.
     pub sources: Vec<PathBuf>,
     /// Mistakes, for the administrator.
@@ -82,6 +93,7 @@ pub fn load(files: &dyn Files) -> Loaded {
         load_family(files, &LOGIND, &mut loaded);
     }
     nesting::check(files, &mut loaded);
+    loaded.choices = Choices::of(files, &loaded.settings, &mut loaded.warnings);
     loaded
 }
 
