@@ -15,7 +15,7 @@ use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
-use crate::manager::Managers;
+use crate::manager::{self, Managers};
 use crate::memory::Memory;
 use crate::resizer::Resizer;
 use crate::run::Run;
@@ -41,6 +41,9 @@ pub fn main() -> ExitCode {
     match arguments.next() {
         Some(word) if word == accounts::LOOKUP_ARGUMENT => {
             return accounts::lookup_main(&arguments.next().unwrap_or_default().to_string_lossy());
+        }
+        Some(word) if word == manager::GROUPS_ARGUMENT => {
+            return manager::groups_main(arguments.filter_map(|word| word.into_string().ok()));
         }
         Some(word) if word == mount::REMOVE_CONTENTS_ARGUMENT => {
             return remove_contents(Path::new(&arguments.next().unwrap_or_default()));
@@ -97,7 +100,7 @@ async fn start(lock: &Lock) -> Result<()> {
     // instead of being told that there is none.
     let listeners = socket::bind(lock)?;
     dbus::bus::refuse_rival().await?;
-    let configuration = settings::load(None);
+    let (configuration, choices) = settings::load(None);
     let cgroups = match CgroupRoot::detect() {
         Ok(root) => Some(Arc::new(root)),
         Err(error) => {
@@ -135,7 +138,7 @@ async fn start(lock: &Lock) -> Result<()> {
         leaders,
         fifos: Fifos::new()?,
         scopes: Scopes::new(cgroups.clone())?,
-        managers: Managers::new(broker.clone(), cgroups.clone(), configuration.manager.clone()),
+        managers: Managers::new(broker.clone(), cgroups.clone(), choices),
         linger: LingerWriter::start(broker.clone()),
         resizer: Resizer::default(),
         lookups: lookups.clone(),

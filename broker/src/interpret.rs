@@ -57,7 +57,11 @@ impl Interpreter {
     /// Takes notice of what an effect has come to, where an edge keeps books about it.
     pub(crate) fn hear(&mut self, event: &Event) {
         match event {
-            Event::ManagerGone { uid, generation, .. } => self.managers.forget(*uid, *generation),
+            Event::ManagerGone { uid, generation, .. }
+            | Event::ManagerUnwanted { uid, generation }
+            | Event::ManagerStarted { uid, generation, result: Err(_) } => {
+                self.managers.forget(*uid, *generation)
+            }
             Event::ScopeCreated { .. } => self.scopes.moved(),
             Event::UserTornDown { uid, result: Err(_) } => self.scopes.watch_slice(*uid),
             _ => {}
@@ -143,16 +147,13 @@ impl Interpreter {
                 self.leaders.forget(&session);
                 None
             }
-            Effect::StartManager { account, generation } => {
-                let result = self.managers.start(&account, generation);
-                Some(Event::ManagerStarted { uid: account.uid, generation, result })
-            }
+            Effect::StartManager { account, generation } => self.managers.start(account, generation),
             Effect::ReleaseManager { uid, generation } => {
                 self.managers.go_ahead(uid, generation);
                 None
             }
-            Effect::AdoptManager { uid, gid, generation, main, ready } => {
-                self.managers.adopt(uid, gid, generation, main, ready);
+            Effect::AdoptManager { account, generation, main, ready } => {
+                self.managers.adopt(account, generation, main, ready);
                 None
             }
             Effect::StopManager { uid, generation } => {

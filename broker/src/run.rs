@@ -158,8 +158,8 @@ impl Run {
 
     fn reload(&mut self) {
         info!("reading the configuration again");
-        let loaded = settings::load(Some(&self.model.settings().services));
-        self.interpreter.managers.reconfigure(loaded.manager.clone());
+        let (loaded, choices) = settings::load(Some(&self.model.settings().services));
+        self.interpreter.managers.reconfigure(choices);
         let for_model = settings::for_model(&loaded, self.interpreter.cgroups.is_some());
         self.handle(Event::Reloaded(Box::new(for_model)));
     }

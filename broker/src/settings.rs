@@ -4,12 +4,12 @@ use tracing::{debug, info, warn};
 
 use usher_model::Services;
 
-use crate::config::{self, Settings, SystemFiles};
+use crate::config::{self, Choices, Settings, SystemFiles};
 use crate::sys::{accounts, limits};
 
 /// Reads the configuration files and tells the administrator about mistakes in them. `in_force`: the policy of services that
 /// stays where there is a mistake in the new one: half of a policy could be worse than none.
-pub(crate) fn load(in_force: Option<&Services>) -> Settings {
+pub(crate) fn load(in_force: Option<&Services>) -> (Settings, Choices) {
     let mut loaded = config::load(&SystemFiles);
     for path in &loaded.sources {
         info!("configuration read from {}", path.display());
@@ -24,7 +24,7 @@ pub(crate) fn load(in_force: Option<&Services>) -> Settings {
         warn!("what the [Service] sections said before stays in force, because of the mistakes in them now");
         loaded.settings.services = services.clone();
     }
-    loaded.settings
+    (loaded.settings, loaded.choices)
 }
 
 /// What the model needs of it.

@@ -45,6 +45,16 @@ const SYSTEMD1: (&str, &str) = (
     include_str!("../../packaging/dbus-1/org.freedesktop.systemd1.conf"),
 );
 
+/// The definitions of user managers.
+const MANAGERS: [(&str, &str); 6] = [
+    ("/usr/lib/usher/managers/systemd.conf", include_str!("../../packaging/managers/systemd.conf")),
+    ("/usr/lib/usher/managers/dinit.conf", include_str!("../../packaging/managers/dinit.conf")),
+    ("/usr/lib/usher/managers/runit.conf", include_str!("../../packaging/managers/runit.conf")),
+    ("/usr/lib/usher/managers/s6.conf", include_str!("../../packaging/managers/s6.conf")),
+    ("/usr/lib/usher/managers/openrc.conf", include_str!("../../packaging/managers/openrc.conf")),
+    ("/usr/lib/usher/managers/none.conf", include_str!("../../packaging/managers/none.conf")),
+];
+
 /// The program that makes machines and enters them.
 pub(crate) fn sandbox_program() -> Result<PathBuf> {
     built("usher-sandbox")
@@ -66,7 +76,7 @@ pub(crate) fn usher(module: bool) -> Result<Vec<Artefact>> {
     Ok(artefacts)
 }
 
-/// What of usher the system bus and polkit read.
+/// What of usher the system bus and polkit read, and the definitions of user managers.
 pub(crate) fn descriptions() -> Vec<File> {
     let file = |(path, text): (&str, &str)| File {
         path: path.into(),
@@ -75,7 +85,7 @@ pub(crate) fn descriptions() -> Vec<File> {
         owner: 0,
     };
     let missing = (!Path::new(SYSTEMD1.0).exists()).then_some(SYSTEMD1);
-    DESCRIPTIONS.into_iter().chain(missing).map(file).collect()
+    DESCRIPTIONS.into_iter().chain(missing).chain(MANAGERS).map(file).collect()
 }
 
 /// usherd with crash points.

@@ -1,17 +1,26 @@
 //! The manager's environment: what is known beforehand, what PAM makes of it, and what only the manager itself is to see.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::cli::Arguments;
+use crate::failure::Failure;
 
 /// systemd's own for user managers, and the directories of machines whose /usr is not merged.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Where the machine's language stands: locale.conf(5), and Debian's older place.
 const LOCALE_FILES: [&str; 2] = ["/etc/locale.conf", "/etc/default/locale"];
 /// Variables that speak of another process than the manager; a PAM module may have copied them from our own environment.
-const NOT_OURS: [&str; 6] =
-    ["MANAGERPID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC"];
+const NOT_OURS: [&str; 7] = [
+    "NOTIFY_SOCKET",
+    "MANAGERPID",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
 
 /// Variables in the order they were set; a later value replaces an earlier one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +28,7 @@ pub(crate) struct Environment(Vec<(OsString, OsString)>);
 
 impl Environment {
     /// The environment that PAM modules get to see.
-    pub(crate) fn prepare(arguments: &Arguments) -> Self {
+    pub(crate) fn prepare(arguments: &Arguments) -> Result<Self, Failure> {
         let mut environment = Self::default();
         environment.set("PATH", PATH);
         let language = LOCALE_FILES.iter().find_map(|path| language(&std::fs::read_to_string(path).ok()?));
@@ -31,17 +40,37 @@ impl Environment {
         environment.set("HOME", &arguments.home);
         environment.set("SHELL", &arguments.shell);
         environment.set("XDG_RUNTIME_DIR", &arguments.runtime_dir);
-        environment
+        // systemd.exec(5): what drop-ins set counts more than what goes without saying, and files more than that.
+        for assignment in &arguments.setenv {
+            if let Some((name, value)) = split(assignment) {
+                environment.set(name, value);
+            }
+        }
+        for file in &arguments.environment_file {
+            for (name, value) in file.variables()? {
+                environment.set(name, value);
+            }
+        }
+        Ok(environment)
     }
 
     /// The environment to exec with.
-    pub(crate) fn for_manager(mut self, notify_socket: &Path) -> Self {
+    pub(crate) fn for_manager(mut self, notify_socket: Option<&Path>, unset: &[OsString]) -> Self {
         self.0.retain(|(name, _)| !NOT_OURS.iter().any(|&other| name == other));
-        self.set("NOTIFY_SOCKET", notify_socket);
+        self.0.retain(|(name, value)| {
+            !unset.iter().any(|unwanted| match split(unwanted) {
+                Some(assignment) => assignment == (name.as_os_str(), value.as_os_str()),
+                None => unwanted == name,
+            })
+        });
+        if let Some(socket) = notify_socket {
+            self.set("NOTIFY_SOCKET", socket);
+        }
         self
     }
 
-    fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
+    fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        let name = name.as_ref();
         self.0.retain(|(other, _)| other != name);
         self.0.push((name.into(), value.as_ref().into()));
     }
@@ -56,6 +85,14 @@ impl From<Vec<(OsString, OsString)>> for Environment {
     fn from(variables: Vec<(OsString, OsString)>) -> Self {
         Self(variables)
     }
+}
+
+/// NAME=VALUE.
+fn split(assignment: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    let bytes = assignment.as_bytes();
+    let at = bytes.iter().position(|&b| b == b'=')?;
+    let (name, value) = bytes.split_at_checked(at)?;
+    Some((OsStr::from_bytes(name), OsStr::from_bytes(value.get(1..)?)))
 }
 
 /// LANG in a file of shell-like assignments. A value that is no locale's name is none.
@@ -85,7 +122,17 @@ mod tests {
         let variables = [("MANAGERPID", "1"), ("HOME", "/a"), ("NOTIFY_SOCKET", "/old"), ("LISTEN_FDS", "1")];
         let environment = Environment::from(variables.map(|(n, v)| (n.into(), v.into())).to_vec());
         let expected = [("HOME", "/a"), ("NOTIFY_SOCKET", "/run/usher/notify/7")];
-        let ready = environment.for_manager(Path::new("/run/usher/notify/7"));
+        let silent = environment.clone().for_manager(None, &[]);
+        assert_eq!(silent.variables(), [("HOME".into(), "/a".into())]);
+        let ready = environment.for_manager(Some(Path::new("/run/usher/notify/7")), &[]);
         assert_eq!(ready.variables(), expected.map(|(n, v)| (OsString::from(n), OsString::from(v))));
+    }
+
+    #[test]
+    fn what_is_unset_is_not_there() {
+        let variables = [("A", "1"), ("B", "2"), ("C", "3")];
+        let environment = Environment::from(variables.map(|(n, v)| (n.into(), v.into())).to_vec());
+        let unset = ["A", "B=3", "C=3", "D"].map(OsString::from);
+        assert_eq!(environment.for_manager(None, &unset).variables(), [("B".into(), "2".into())]);
     }
 }

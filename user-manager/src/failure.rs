@@ -19,6 +19,10 @@ pub(crate) enum Phase {
     Group,
     /// The uid.
     User,
+    /// A file with environment variables.
+    Variables,
+    /// The way to say that the manager is ready.
+    Readiness,
     /// The program.
     Exec,
 }
@@ -27,7 +31,9 @@ impl Phase {
     /// What the process exits with.
     pub(crate) const fn exit_code(self) -> u8 {
         match self {
+            Self::Variables => 202,
             Self::Exec => 203,
+            Self::Readiness => 209,
             Self::Group => 216,
             Self::User => 217,
             Self::Cgroup => 219,
@@ -72,8 +78,9 @@ mod tests {
 
     #[test]
     fn every_phase_has_its_own_exit_code() {
-        use Phase::{Cgroup, Exec, Group, Namespace, Pam, User};
-        let mut codes = [Cgroup, Namespace, Pam, Group, User, Exec].map(Phase::exit_code);
+        use Phase::{Cgroup, Exec, Group, Namespace, Pam, Readiness, User, Variables};
+        let mut codes =
+            [Cgroup, Namespace, Pam, Group, User, Variables, Readiness, Exec].map(Phase::exit_code);
         codes.sort_unstable();
         assert!(codes.windows(2).all(|pair| pair.first() != pair.last()), "{codes:?}");
         assert!(!codes.contains(&0) && !codes.contains(&2));

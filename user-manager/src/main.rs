@@ -8,6 +8,8 @@
 //! 4. a PAM session of its own, kept open by a helper process ([`pam_session`]);
 //! 5. away with root ([`identity`]), and exec ([`process`]).
 //!
+//! A manager that somebody else runs gets a stand-in instead of steps 4 and 5's exec ([`readiness`]).
+//!
 //! It may wait for a slow name service or PAM module: that is what it is for. usherd never does.
 
 #![deny(unsafe_code)]
@@ -18,12 +20,14 @@ mod cgroup;
 mod cli;
 mod environment;
 mod failure;
+mod given;
 mod go_ahead;
 mod identity;
 mod mount_table;
 mod pam_session;
 mod process;
 mod raw;
+mod readiness;
 
 use std::process::ExitCode;
 
@@ -32,19 +36,28 @@ use clap::Parser;
 use crate::cli::Arguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::readiness::Ready;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let ready = match arguments.ready_fifo.as_deref().map(readiness::open).transpose() {
+        Ok(ready) => ready,
+        Err(failure) => return ended(&arguments, &failure),
+    };
     if arguments.await_go_ahead && !go_ahead::came() {
         return ExitCode::FAILURE;
     }
     // Only failures return.
-    let failure = become_manager(&arguments);
-    failure::print(&arguments, &failure);
+    let failure = become_manager(&arguments, ready);
+    ended(&arguments, &failure)
+}
+
+fn ended(arguments: &Arguments, failure: &Failure) -> ExitCode {
+    failure::print(arguments, failure);
     ExitCode::from(failure.phase.exit_code())
 }
 
-fn become_manager(arguments: &Arguments) -> Failure {
+fn become_manager(arguments: &Arguments, ready: Option<Ready>) -> Failure {
     let prepared = (|| {
         if let Some(cgroup) = &arguments.cgroup {
             cgroup::join(cgroup)?;
@@ -54,12 +67,17 @@ fn become_manager(arguments: &Arguments) -> Failure {
         }
         process::set_up(arguments);
         identity::take_groups(arguments)?;
-        let environment = pam_session::open(arguments, Environment::prepare(arguments))?;
+        let environment = Environment::prepare(arguments)?;
+        let environment = match arguments.no_session || arguments.external {
+            true => environment,
+            false => pam_session::open(arguments, environment)?,
+        };
         identity::drop_privileges(arguments)?;
         Ok(environment)
     })();
     match prepared {
-        Ok(environment) => process::exec(arguments, environment),
+        Ok(_) if arguments.external => readiness::stand_in(arguments, ready),
+        Ok(environment) => process::exec(arguments, environment, ready),
         Err(failure) => failure,
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{cargo, root};
 
 /// Package, and what for. The essential packages of the distribution are not named.
-const PACKAGES: [(&str, &str); 24] = [
+const PACKAGES: [(&str, &str); 26] = [
     ("gcc", "cargo links programs with it"),
     ("g++", "the fuzzing engine, libFuzzer, is C++"),
     ("libc6-dev", "the C library to link against"),
@@ -20,6 +20,8 @@ const PACKAGES: [(&str, &str); 24] = [
     ("cron", "sessions of cron jobs"),
     ("pamtester", "single steps of PAM"),
     ("systemd", "the `systemd --user` that becomes each user's manager"),
+    ("runit", "runsvdir, as another user manager"),
+    ("s6", "s6-svscan, as another user manager"),
     ("dbus", "a real system bus"),
     ("dbus-user-session", "the users' own bus"),
     ("polkitd", "real decisions about who sits at the computer, from usher's state files"),

@@ -142,10 +142,8 @@ pub enum Effect {
     },
     /// Watch a manager that an earlier broker has started.
     AdoptManager {
-        /// The user.
-        uid: Uid,
-        /// The user's primary group.
-        gid: u32,
+        /// Whose.
+        account: Account,
         /// Which run it is from now on.
         generation: Generation,
         /// Its main process.

@@ -371,6 +371,24 @@ pub enum Event {
         /// The main process, or what went wrong.
         result: Result<LeaderPid, String>,
     },
+    /// Result of [`crate::Effect::StartManager`], too: this user is to have none.
+    ManagerUnwanted {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+    },
+    /// This user's manager has other time-outs than the settings say, in microseconds; `None`: what they say.
+    ManagerTimes {
+        /// The user.
+        uid: Uid,
+        /// Which run.
+        generation: Generation,
+        /// How long it may take to become ready.
+        start: Option<u64>,
+        /// How long it may take to stop.
+        stop: Option<u64>,
+    },
     /// The manager has said that it is ready.
     ManagerReady {
         /// The user.

@@ -106,7 +106,7 @@ impl Model {
         if user.manager != Manager::Off {
             return;
         }
-        if !self.settings.manager {
+        if !self.settings.manager || user.unmanaged {
             // The configuration may have changed while a login waited for the next one.
             return self.answer_all_waiting(uid, out);
         }
@@ -129,7 +129,47 @@ impl Model {
         out.act(Effect::StartManager { account: user.account.clone(), generation });
         let run = Run { generation, main: None, adopted: false, failures };
         self.set_manager(uid, Manager::Starting { run });
-        self.timers.set(Timer::Manager(uid), now, self.settings.manager_start_timeout);
+        self.timers.set(Timer::Manager(uid), now, self.manager_limits(uid).0);
+    }
+
+    /// How long this user's manager may take to start and to stop.
+    fn manager_limits(&self, uid: Uid) -> (u64, u64) {
+        let (start, stop) = self.users.get(&uid).map_or((None, None), |user| user.manager_times);
+        (
+            start.unwrap_or(self.settings.manager_start_timeout),
+            stop.unwrap_or(self.settings.manager_stop_timeout),
+        )
+    }
+
+    /// Where this user's time-outs are known, they hold for the run that has just begun, too.
+    pub(crate) fn manager_times(
+        &mut self,
+        now: Now,
+        uid: Uid,
+        generation: Generation,
+        times: (Option<u64>, Option<u64>),
+    ) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        if user.manager.run().is_none_or(|run| run.generation != generation) {
+            return;
+        }
+        let changed = user.manager_times != times;
+        user.manager_times = times;
+        if changed && matches!(user.manager, Manager::Starting { run } if !run.adopted) {
+            self.timers.set(Timer::Manager(uid), now, self.manager_limits(uid).0);
+        }
+    }
+
+    /// There is nothing to start for this user; whether that has changed is asked at the next login.
+    pub(crate) fn manager_unwanted(&mut self, uid: Uid, generation: Generation, out: &mut Out) {
+        let Some(user) = self.users.get_mut(&uid) else { return };
+        if user.manager.run().is_none_or(|run| run.generation != generation) {
+            return;
+        }
+        user.unmanaged = true;
+        self.set_manager(uid, Manager::Off);
+        self.answer_all_waiting(uid, out);
+        self.touch_user(uid);
     }
 
     /// The manager was forked, or could not be.
@@ -196,7 +236,7 @@ impl Model {
     fn begin_stop(&mut self, now: Now, uid: Uid, run: Run, failure: Option<String>, out: &mut Out) {
         out.act(Effect::StopManager { uid, generation: run.generation });
         self.set_manager(uid, Manager::Stopping { run, failure });
-        self.timers.set(Timer::Manager(uid), now, self.settings.manager_stop_timeout);
+        self.timers.set(Timer::Manager(uid), now, self.manager_limits(uid).1);
     }
 
     /// The manager and everything in its cgroup is gone: as asked, or not.
@@ -265,13 +305,13 @@ impl Model {
                 self.manager_is_ready(now, uid, run, out);
             }
             Manager::Starting { run } => {
-                let limit = span(self.settings.manager_start_timeout);
+                let limit = span(self.manager_limits(uid).0);
                 let why = format!("it was not ready within {limit} (ManagerStartTimeoutSec=)");
                 self.begin_stop(now, uid, run, Some(why), out);
                 self.answer_all_waiting(uid, out);
             }
             Manager::Stopping { run, .. } => {
-                let limit = span(self.settings.manager_stop_timeout);
+                let limit = span(self.manager_limits(uid).1);
                 let why = format!(
                     "user manager has not stopped within {limit} (ManagerStopTimeoutSec=) and is killed"
                 );

@@ -123,7 +123,8 @@ impl Model {
             self.next_generation += 1;
             let run = Run { generation, main: Some(main), adopted: true, failures: 0 };
             let ready = record.manager_ready;
-            out.act(Effect::AdoptManager { uid, gid: record.gid, generation, main, ready });
+            let account = user.account.clone();
+            out.act(Effect::AdoptManager { account, generation, main, ready });
             user.manager = if ready {
                 Manager::Ready { run, since: now.monotonic }
             } else {

@@ -116,6 +116,10 @@ impl Model {
             Event::ManagerStarted { uid, generation, result } => {
                 self.manager_started(now, uid, generation, result, out);
             }
+            Event::ManagerUnwanted { uid, generation } => self.manager_unwanted(uid, generation, out),
+            Event::ManagerTimes { uid, generation, start, stop } => {
+                self.manager_times(now, uid, generation, (start, stop));
+            }
             Event::ManagerReady { uid, generation } => self.manager_ready(now, uid, generation, out),
             Event::ManagerGone { uid, generation, how } => self.manager_gone(now, uid, generation, how, out),
             Event::UserTornDown { uid, result } => self.user_torn_down(now, uid, result, out),

@@ -47,6 +47,10 @@ pub(crate) struct User {
     /// The directory that was made last, to be removed in the end, even if another one is in its place.
     pub(crate) made: Option<RuntimeDir>,
     pub(crate) manager: Manager,
+    /// This user is to have none, whatever others have: so it was found at the last attempt.
+    pub(crate) unmanaged: bool,
+    /// How long the manager may take to start and to stop, where that is not what the settings say.
+    pub(crate) manager_times: (Option<u64>, Option<u64>),
     /// The user's things are being removed; a login waits for that, then starts anew.
     pub(crate) tearing_down: bool,
     /// Nothing keeps the user any more.
@@ -85,6 +89,8 @@ impl User {
             runtime: Runtime::Absent,
             made: None,
             manager: Manager::Off,
+            unmanaged: false,
+            manager_times: (None, None),
             tearing_down: false,
             stopping: false,
             display: None,
@@ -126,6 +132,7 @@ impl User {
         }
         if manager {
             self.manager.try_again();
+            self.unmanaged = false;
         }
     }
 

@@ -3,11 +3,16 @@
 //! A mistake in a file never stops the broker: it is reported with file, line and key, and the value from before
 //! stays. Reading is pure over [`Files`]; the settings themselves are in [`Settings`].
 
+mod choice;
+mod definition;
 mod files;
 mod nesting;
+mod resources;
 mod services;
 mod settings;
+mod specifiers;
 mod syntax;
+pub mod unit;
 mod values;
 
 use std::collections::BTreeMap;
@@ -16,8 +21,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use choice::{Choice, Choices};
+pub use definition::{Definition, Readiness, Stop, filled, parse as parse_definition};
 pub use files::{Files, SystemFiles};
-pub use settings::{LingerStart, Manager, Settings};
+pub use resources::{Ceiling, Resources};
+pub use settings::{LingerStart, Manager, ManagerOf, Settings, Whose};
+pub use specifiers::{READY_FD, Subject};
 pub use values::Amount;
 
 use settings::Applied;
@@ -29,6 +38,8 @@ use usher_model::ServiceName;
 pub struct Loaded {
     /// The settings, defaults included.
     pub settings: Settings,
+    /// Whose manager is which.
+    pub choices: Choices,
     /// The files that were read, in order.
     pub sources: Vec<PathBuf>,
     /// Mistakes, for the administrator.
@@ -86,6 +97,7 @@ pub fn load(files: &dyn Files) -> Loaded {
         load_family(files, &LOGIND, &mut loaded);
     }
     nesting::check(files, &mut loaded);
+    loaded.choices = Choices::of(files, &loaded.settings, &mut loaded.warnings);
     loaded
 }
 

@@ -21,7 +21,7 @@ const DEFAULT_UNIT_STOP: Duration = Duration::from_secs(90);
 
 /// Warns of a manager that has no more time to stop than its units have.
 pub(super) fn check(files: &dyn Files, loaded: &mut Loaded) {
-    if loaded.settings.manager != Manager::Systemd {
+    if loaded.settings.manager != Manager::Named("systemd".to_owned()) {
         return;
     }
     let manager = loaded.settings.manager_stop_timeout;

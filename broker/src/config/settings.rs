@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use usher_model::RuntimeForm;
 
+use super::definition;
 use super::values::{self, Amount, Expected};
 
 /// The longest that a login may be told to wait for its user's manager.
@@ -11,7 +12,7 @@ const READY_WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 /// The longest time-out for starting or stopping something. Without an end, one hung process would keep its user
 /// for ever.
-const TIMEOUT_LIMIT: Duration = Duration::from_secs(3600);
+pub(super) const TIMEOUT_LIMIT: Duration = Duration::from_secs(3600);
 
 /// The configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Settings {
     pub user_sessions_max: u64,
     /// Manager.
     pub manager: Manager,
+    /// ManagerOf: whose manager is another one, by definition.
+    pub manager_of: Vec<ManagerOf>,
     /// ManagerReadyWaitSec: how long a login waits for the manager's readiness.
     pub manager_ready_wait: Duration,
     /// ManagerStartTimeoutSec: how long a manager may take to become ready before it is ended.
@@ -61,12 +64,30 @@ pub struct Settings {
 /// What runs as a user's service manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Manager {
-    /// `systemd --user`.
-    Systemd,
+    /// The one of that definition, `systemd` by default.
+    Named(String),
     /// Nothing.
     None,
     /// A command: an absolute path and arguments.
     Command(Vec<String>),
+}
+
+/// Whose manager is the one of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagerOf {
+    /// The users.
+    pub whose: Whose,
+    /// The name of the definition.
+    pub manager: String,
+}
+
+/// One user, or the members of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// The user of that name.
+    User(String),
+    /// Whoever is in the group of that name.
+    Group(String),
 }
 
 /// When a lingering user is started at boot.
@@ -91,7 +112,8 @@ impl Default for Settings {
             runtime_directory_inodes: None,
             sessions_max: 8192,
             user_sessions_max: 2048,
-            manager: Manager::Systemd,
+            manager: Manager::Named("systemd".to_owned()),
+            manager_of: Vec::new(),
             manager_ready_wait: Duration::from_secs(10),
             manager_start_timeout: Duration::from_secs(90),
             manager_stop_timeout: Duration::from_secs(120),
@@ -160,7 +182,7 @@ impl Settings {
             remove_ipc: self.remove_ipc,
             sessions_max: self.sessions_max,
             user_sessions_max: self.user_sessions_max,
-            manager: self.manager != Manager::None,
+            manager: self.manager != Manager::None || !self.manager_of.is_empty(),
             manager_ready_wait: usec(self.manager_ready_wait),
             manager_start_timeout: usec(self.manager_start_timeout),
             manager_stop_timeout: usec(self.manager_stop_timeout),
@@ -215,6 +237,7 @@ pub(super) fn apply(settings: &mut Settings, key: &str, value: &str) -> Result<A
         "sessionsmax" => s.sessions_max = values::number(value)?,
         "usersessionsmax" => s.user_sessions_max = values::number(value)?,
         "manager" => s.manager = manager(value)?,
+        "managerof" => manager_of(&mut s.manager_of, value)?,
         "managerreadywaitsec" => {
             s.manager_ready_wait =
                 values::bounded_span(value, READY_WAIT_LIMIT, "expected a time span of at most 2min")?;
@@ -263,16 +286,39 @@ fn runtime_form(value: &str) -> Result<RuntimeForm, Expected> {
 }
 
 fn manager(value: &str) -> Result<Manager, Expected> {
-    const EXPECTED: Expected = "expected systemd, none, or a command that starts with an absolute path";
+    const EXPECTED: Expected = "expected the name of a definition such as systemd or none, or a command that starts with an absolute path";
     match value {
-        "systemd" => Ok(Manager::Systemd),
         "none" => Ok(Manager::None),
+        name if definition::is_name(name) => Ok(Manager::Named(name.to_owned())),
         _ => {
             let command = values::words(value).map_err(|_| EXPECTED)?;
             let absolute = command.first().is_some_and(|program| program.starts_with('/'));
             if absolute { Ok(Manager::Command(command)) } else { Err(EXPECTED) }
         }
     }
+}
+
+/// Grows with every assignment; an empty one starts it anew.
+fn manager_of(list: &mut Vec<ManagerOf>, value: &str) -> Result<(), Expected> {
+    const EXPECTED: Expected =
+        "expected USER:DEFINITION or @GROUP:DEFINITION, such as alice:dinit @wheel:runit";
+    let parse = |word: &String| {
+        let (whose, manager) = word.rsplit_once(':')?;
+        let whose = match whose.strip_prefix('@') {
+            Some(group) => Whose::Group(group.to_owned()),
+            None => Whose::User(whose.to_owned()),
+        };
+        let (Whose::User(name) | Whose::Group(name)) = &whose;
+        let good = !name.is_empty() && !name.contains(char::is_control) && definition::is_name(manager);
+        good.then(|| ManagerOf { whose, manager: manager.to_owned() })
+    };
+    let entries: Option<Vec<_>> = values::words(value)?.iter().map(parse).collect();
+    let entries = entries.ok_or(EXPECTED)?;
+    if value.is_empty() {
+        list.clear();
+    }
+    list.extend(entries);
+    Ok(())
 }
 
 fn linger_start(value: &str) -> Result<LingerStart, Expected> {

@@ -3,10 +3,10 @@ use proptest::prelude::*;
 
 /// A file system that is a map. `None` is a file that cannot be read.
 #[derive(Default)]
-struct Fake(BTreeMap<PathBuf, Option<String>>);
+pub(super) struct Fake(BTreeMap<PathBuf, Option<String>>);
 
 impl Fake {
-    fn with(mut self, path: &str, text: &str) -> Self {
+    pub(super) fn with(mut self, path: &str, text: &str) -> Self {
         self.0.insert(path.into(), Some(text.into()));
         self
     }

@@ -135,6 +135,12 @@ pub(super) fn words(text: &str) -> Result<Vec<String>, Expected> {
     Ok(words)
 }
 
+/// Whether an environment variable may have this name.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 /// Splits before the first character that does not fit.
 fn split_at_end(text: &str, fits: impl Fn(char) -> bool) -> (&str, &str) {
     let end = text.find(|c| !fits(c)).unwrap_or(text.len());

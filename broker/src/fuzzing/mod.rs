@@ -4,10 +4,12 @@
 mod config;
 mod kernel;
 mod state;
+mod units;
 
 pub use config::config;
 pub use kernel::cgroup_paths;
 pub use state::{state_session, state_user};
+pub use units::units;
 
 #[cfg(test)]
 mod tests {
@@ -26,6 +28,7 @@ mod tests {
         assert!(replay("state_session", super::state_session) >= 2);
         assert!(replay("state_user", super::state_user) >= 2);
         assert!(replay("config", super::config) >= 2);
+        assert!(replay("units", super::units) >= 4);
         assert!(replay("cgroup_paths", super::cgroup_paths) >= 4);
     }
 }

@@ -1,29 +1,28 @@
 //! User managers: how one is started, watched and stopped. When and whether is the model's business.
 
 mod backend;
+mod fifo;
+mod membership;
 pub(crate) mod notify;
 mod realm;
+mod start;
+mod stop;
 mod supervise;
 
 use std::collections::HashMap;
-use std::io::{self, PipeReader, PipeWriter, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::debug;
-use usher_model::{Account, Generation};
+use usher_model::{Account, Event, Generation};
 use usher_protocol::ids::{LeaderPid, Uid};
 
+use crate::config::{Choice, Choices};
 use crate::inbox::Broker;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::pidfd;
-use crate::sys::spawn::spawn_in_cgroup;
-use crate::{config, crash};
-use backend::Program;
-use notify::Readiness;
+pub(crate) use membership::{ARGUMENT as GROUPS_ARGUMENT, main as groups_main};
 use realm::Realm;
+use start::Starter;
 use supervise::{Order, Supervised};
 
 /// Ends what is in the cgroup of a user's manager when there is no manager, and removes it, and the readiness socket.
@@ -37,85 +36,126 @@ pub(crate) async fn clear(uid: Uid, cgroups: Option<Arc<CgroupRoot>>) {
 /// The managers that run, one a user.
 pub(crate) struct Managers {
     broker: Broker,
-    realm: Realm,
-    backend: config::Manager,
+    starter: Starter,
+    choices: Arc<Choices>,
     running: HashMap<Uid, Running>,
 }
 
 struct Running {
     generation: Generation,
-    /// Where the launcher waits for the word that it is on file.
-    launcher: Option<PipeWriter>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
 impl Managers {
-    pub(crate) fn new(broker: Broker, cgroups: Option<Arc<CgroupRoot>>, backend: config::Manager) -> Self {
-        Self { broker, realm: Realm::new(cgroups), backend, running: HashMap::new() }
+    pub(crate) fn new(broker: Broker, cgroups: Option<Arc<CgroupRoot>>, choices: Choices) -> Self {
+        let starter = Starter::new(Realm::new(cgroups));
+        Self { broker, starter, choices: Arc::new(choices), running: HashMap::new() }
     }
 
     /// Changes what is started from now on.
-    pub(crate) fn reconfigure(&mut self, backend: config::Manager) {
-        self.backend = backend;
+    pub(crate) fn reconfigure(&mut self, choices: Choices) {
+        self.choices = Arc::new(choices);
     }
 
-    /// Starts a user's manager and watches it from then on.
-    pub(crate) fn start(&mut self, account: &Account, generation: Generation) -> Result<LeaderPid, String> {
+    /// Starts a user's manager and watches it from then on. What comes of that is returned, or reported where the
+    /// name service has to be asked which manager it is.
+    pub(crate) fn start(&mut self, account: Account, generation: Generation) -> Option<Event> {
         let uid = account.uid;
-        let program = backend::program(&self.backend, self.realm.exists())?;
-        // Whatever an earlier run has left there would be a second manager's.
-        self.realm.kill_strangers(uid);
-        let cgroup = self
-            .realm
-            .prepare(uid, account.gid)
-            .map_err(|error| format!("cannot prepare its cgroup: {error}"))?;
-        crash::point(crash::MANAGER_CGROUP_MADE);
-        let readiness = Readiness::bind(uid, account.gid)
-            .map_err(|error| format!("cannot make its readiness socket: {error}"))?;
-        crash::point(crash::READINESS_BOUND);
-        let (waits, launcher) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
-        let (pid, fd) = spawn(account, &program, cgroup.as_deref(), &readiness, waits)
-            .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER))?;
-        crash::point(crash::MANAGER_SPAWNED);
-        // Not reaped yet, so the number is its own.
-        let main =
-            pidfd::leader_of(pid).map_err(|error| format!("lost it right after its start: {error}"))?;
-        let supervised = Supervised { uid, generation, main, fd, is_child: true, readiness: Some(readiness) };
-        self.supervise(supervised, Some(launcher));
-        Ok(main)
+        match self.choices.of_user(account.name.as_str()) {
+            Choice::Nothing => Some(Event::ManagerUnwanted { uid, generation }),
+            Choice::This(name, definition) => {
+                let started = definition
+                    .and_then(|definition| self.starter.start(account, generation, &name, definition));
+                let result = started.map(|supervised| {
+                    let main = supervised.main;
+                    let orders = self.remember(uid, generation);
+                    self.supervise(supervised, orders);
+                    main
+                });
+                Some(Event::ManagerStarted { uid, generation, result })
+            }
+            Choice::ByGroup(groups) => {
+                let orders = self.remember(uid, generation);
+                self.start_by_group(account, generation, groups, orders);
+                None
+            }
+        }
+    }
+
+    /// The same once it is known in which of the groups the user is.
+    fn start_by_group(
+        &self,
+        account: Account,
+        generation: Generation,
+        groups: Vec<String>,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+    ) {
+        let (uid, broker, choices) = (account.uid, self.broker.clone(), self.choices.clone());
+        let starter = self.starter.clone();
+        tokio::spawn(async move {
+            let asked = tokio::select! {
+                asked = membership::ask(&account, &groups) => asked,
+                // Nothing runs yet that could be stopped or killed.
+                _ = orders.recv() => Err("it was not wanted any more".to_owned()),
+            };
+            let started = match asked.map(|member_of| choices.of_member(&member_of)) {
+                Ok(Choice::This(name, definition)) => {
+                    definition.and_then(|definition| starter.start(account, generation, &name, definition))
+                }
+                Ok(Choice::Nothing | Choice::ByGroup(_)) => {
+                    return broker.report(Event::ManagerUnwanted { uid, generation }).await;
+                }
+                Err(why) => Err(why),
+            };
+            let (result, supervised) = match started {
+                Ok(supervised) => (Ok(supervised.main), Some(supervised)),
+                Err(why) => (Err(why), None),
+            };
+            broker.report(Event::ManagerStarted { uid, generation, result }).await;
+            if let Some(supervised) = supervised {
+                supervise::supervise(supervised, orders, broker, starter.realm).await;
+            }
+        });
     }
 
     /// Lets a manager that was started go on, now that the next usherd would find it on file. One that is started and
     /// not known to anybody would stay beside the one that the next usherd starts.
     pub(crate) fn go_ahead(&mut self, uid: Uid, generation: Generation) {
-        let running = self.running.get_mut(&uid).filter(|running| running.generation == generation);
-        if let Some(mut launcher) = running.and_then(|running| running.launcher.take()) {
-            // A launcher that has died is its supervisor's business.
-            let _ = launcher.write_all(b"\n");
-            crash::point(crash::MANAGER_RELEASED);
-        }
+        self.order(uid, generation, Order::GoAhead);
     }
 
     /// Watches a manager that an earlier usherd has started.
-    pub(crate) fn adopt(&mut self, uid: Uid, gid: u32, generation: Generation, main: LeaderPid, ready: bool) {
+    pub(crate) fn adopt(&mut self, account: Account, generation: Generation, main: LeaderPid, ready: bool) {
+        let uid = account.uid;
         // If it has gone since it was found, supervising it says so at once.
         let Ok(Some(fd)) = pidfd::alive(main) else {
             let broker = self.broker.clone();
             let how = "it ended while usherd was restarted".to_owned();
             tokio::spawn(async move {
-                broker.report(usher_model::Event::ManagerGone { uid, generation, how }).await;
+                broker.report(Event::ManagerGone { uid, generation, how }).await;
             });
             return;
         };
-        let readiness = if ready { None } else { Readiness::bind(uid, gid).ok() };
-        self.supervise(Supervised { uid, generation, main, fd, is_child: false, readiness }, None);
+        let noted = notify::noted_definition(uid).map(|name| self.choices.named(&name));
+        let definition = match noted {
+            Some(Choice::This(_, Ok(definition))) => definition,
+            // Not known any more: it is watched, and SIGTERM is what most heed.
+            _ => Arc::default(),
+        };
+        let supervised = self.starter.adopted(account, generation, definition, (main, fd), ready);
+        let orders = self.remember(uid, generation);
+        self.supervise(supervised, orders);
     }
 
-    fn supervise(&mut self, supervised: Supervised, launcher: Option<PipeWriter>) {
+    fn remember(&mut self, uid: Uid, generation: Generation) -> mpsc::UnboundedReceiver<Order> {
         let (orders, receiver) = mpsc::unbounded_channel();
-        let running = Running { generation: supervised.generation, launcher, orders };
-        self.running.insert(supervised.uid, running);
-        tokio::spawn(supervise::supervise(supervised, receiver, self.broker.clone(), self.realm.clone()));
+        self.running.insert(uid, Running { generation, orders });
+        receiver
+    }
+
+    fn supervise(&self, supervised: Supervised, orders: mpsc::UnboundedReceiver<Order>) {
+        let realm = self.starter.realm.clone();
+        tokio::spawn(supervise::supervise(supervised, orders, self.broker.clone(), realm));
     }
 
     /// Asks a manager to stop.
@@ -130,9 +170,12 @@ impl Managers {
 
     /// Forgets a run that has ended.
     pub(crate) fn forget(&mut self, uid: Uid, generation: Generation) {
-        if self.running.get(&uid).is_some_and(|running| running.generation == generation) {
-            self.running.remove(&uid);
+        // News of a run before the one that is there.
+        if self.running.get(&uid).is_some_and(|running| running.generation != generation) {
+            return;
         }
+        self.running.remove(&uid);
+        notify::remove_leftover(uid);
     }
 
     fn order(&self, uid: Uid, generation: Generation, order: Order) {
@@ -141,25 +184,4 @@ impl Managers {
             let _ = running.orders.send(order);
         }
     }
-}
-
-/// Starts the launcher, in its cgroup where that is possible; else it moves there itself. Its standard input is where it
-/// waits for the word to go on.
-fn spawn(
-    account: &Account,
-    program: &Program,
-    cgroup: Option<&Path>,
-    readiness: &Readiness,
-    stdin: PipeReader,
-) -> io::Result<(u32, OwnedFd)> {
-    if let Some(cgroup) = cgroup {
-        let command = backend::command(account, program, None, &readiness.path());
-        match spawn_in_cgroup(&command, cgroup, stdin.as_fd()) {
-            Ok(child) => return Ok(child),
-            Err(error) => debug!(%error, "cannot start the user manager in its cgroup: it will move there"),
-        }
-    }
-    let mut command = backend::command(account, program, cgroup, &readiness.path());
-    let child = command.stdin(stdin).spawn()?;
-    Ok((child.id(), pidfd::open(child.id()).map_err(|error| error.source)?))
 }

@@ -16,13 +16,25 @@ use usher_protocol::ids::Uid;
 use crate::sys;
 
 /// Only root may make sockets here; each belongs to its user.
-const DIRECTORY: &str = "/run/usher/notify";
+pub(super) const DIRECTORY: &str = "/run/usher/notify";
 /// More than this a manager has no reason to send before it is ready.
 const MAX_MESSAGES: u32 = 10_000;
 
-/// Removes the file of a socket that nobody has any more.
+/// Removes what nobody has any more: the files of a socket or FIFO, and the note about the definition.
 pub(super) fn remove_leftover(uid: Uid) {
-    let _ = std::fs::remove_file(PathBuf::from(DIRECTORY).join(uid.to_string()));
+    for name in [uid.to_string(), format!("{uid}.fifo"), format!("{uid}.manager")] {
+        let _ = std::fs::remove_file(PathBuf::from(DIRECTORY).join(name));
+    }
+}
+
+/// Notes by which definition a user's manager was started, for the usherd that adopts it.
+pub(super) fn note_definition(uid: Uid, name: &str) -> io::Result<()> {
+    std::fs::write(PathBuf::from(DIRECTORY).join(format!("{uid}.manager")), name)
+}
+
+/// By which definition it was started.
+pub(super) fn noted_definition(uid: Uid) -> Option<String> {
+    std::fs::read_to_string(PathBuf::from(DIRECTORY).join(format!("{uid}.manager"))).ok()
 }
 
 /// A manager's readiness socket; its file goes when it is dropped.

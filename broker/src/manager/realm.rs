@@ -8,6 +8,7 @@ use std::time::Duration;
 use usher_model::Reaped;
 use usher_protocol::ids::Uid;
 
+use crate::config::Resources;
 use crate::scopes::AFTER_KILL;
 use crate::sys::cgroup::{CgroupRoot, Survivors};
 use crate::sys::{Result, SysError};
@@ -34,6 +35,19 @@ impl Realm {
         self.0.as_ref().map(|cgroups| cgroups.manager_cgroup(uid, gid)).transpose()
     }
 
+    /// Sets what a user may use in all, and the manager with its services. A limit that the kernel refuses keeps nobody out.
+    pub(super) fn limit(&self, uid: Uid, slice: &Resources, service: &Resources) {
+        let Some(cgroups) = &self.0 else { return };
+        if let Err(error) = cgroups.limit(uid, slice, service) {
+            tracing::warn!(%uid, %error, "a limit from the drop-ins of user@.service or user-.slice is not in force");
+        }
+    }
+
+    /// Where the manager itself belongs.
+    pub(super) fn inner(&self, uid: Uid) -> Option<PathBuf> {
+        self.0.as_ref().map(|cgroups| cgroups.manager_path(uid).join("init.scope"))
+    }
+
     /// Who is in a user's.
     pub(super) fn survivors(&self, uid: Uid) -> Survivors {
         let Some(cgroups) = &self.0 else { return Survivors::default() };
@@ -41,13 +55,24 @@ impl Realm {
         cgroups.survivors(&path, &path)
     }
 
-    /// Kills whatever is in a user's where nothing should be, and says whom that hits.
-    pub(super) fn kill_strangers(&self, uid: Uid) {
+    /// Kills whatever is in a user's where nothing should be, and says whom that hits. Whether there is such a cgroup.
+    pub(super) fn kill_strangers(&self, uid: Uid) -> bool {
         let strangers = self.survivors(uid);
         if !strangers.is_empty() {
             tracing::warn!(%uid, "processes of a user manager that nobody knows are killed: {strangers}");
         }
+        let exists = self.0.as_ref().is_some_and(|cgroups| cgroups.manager_path(uid).exists());
         self.kill(uid);
+        exists
+    }
+
+    /// Asks whatever is in a user's to end.
+    pub(super) fn terminate(&self, uid: Uid) {
+        let Some(cgroups) = &self.0 else { return };
+        let path = cgroups.manager_path(uid);
+        if let Err(error) = cgroups.signal_all(&path, rustix::process::Signal::TERM.as_raw()) {
+            tracing::debug!(%uid, %error, "not everything that a user manager left could be asked to end");
+        }
     }
 
     /// Kills whatever is in a user's.

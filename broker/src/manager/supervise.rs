@@ -1,17 +1,21 @@
 //! One manager's supervisor: waits for readiness, orders and the end; then clears the cgroup and reports.
 
+use std::io::{PipeWriter, Write};
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::time::Duration;
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use tracing::warn;
 use usher_model::{Event, Generation};
 use usher_protocol::ids::{LeaderPid, Uid};
 
+use super::backend::Plan;
+use super::fifo::Fifo;
 use super::notify::Readiness;
 use super::realm::Realm;
+use super::stop;
 use crate::crash;
 use crate::inbox::Broker;
 use crate::scopes::AFTER_KILL;
@@ -20,7 +24,10 @@ use crate::sys::{self, pidfd};
 /// What a supervisor is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Ask the manager to stop: SIGTERM, on which systemd starts its exit.target (systemd(1), "Signals").
+    /// It is on file: let it go on.
+    GoAhead,
+    /// Ask the manager to stop as its definition says: by SIGTERM, on which systemd starts its exit.target (systemd(1),
+    /// "Signals"), for instance.
     Stop,
     /// Kill everything in its cgroup.
     Kill {
@@ -49,7 +56,26 @@ pub(super) struct Supervised {
     pub(super) fd: OwnedFd,
     /// Whether this usherd has started it, and so must reap it.
     pub(super) is_child: bool,
-    pub(super) readiness: Option<Readiness>,
+    pub(super) readiness: Option<Said>,
+    pub(super) plan: Plan,
+    /// Where the launcher waits for the word that it is on file.
+    pub(super) launcher: Option<PipeWriter>,
+}
+
+/// What a manager says that it is ready with.
+#[derive(Debug)]
+pub(super) enum Said {
+    Notify(Readiness),
+    Line(Fifo),
+}
+
+impl Said {
+    fn remove(self) {
+        match self {
+            Self::Notify(socket) => drop(socket),
+            Self::Line(fifo) => fifo.remove(),
+        }
+    }
 }
 
 /// Watches a manager to its end.
@@ -59,7 +85,8 @@ pub(super) async fn supervise(
     broker: Broker,
     realm: Realm,
 ) {
-    let Supervised { uid, generation, main, fd, is_child, mut readiness } = supervised;
+    let Supervised { uid, generation, main, fd, is_child, mut readiness, plan, mut launcher } = supervised;
+    report_times(&broker, uid, generation, &plan).await;
     let exit = match sys::Readiness::of(&fd) {
         Ok(exit) => exit,
         Err(error) => {
@@ -76,9 +103,18 @@ pub(super) async fn supervise(
         tokio::select! {
             _ = exit.wait() => break,
             Some(order) = orders.recv() => match order {
+                Order::GoAhead => {
+                    if let Some(mut launcher) = launcher.take() {
+                        // A launcher that has died is noticed here, too.
+                        let _ = launcher.write_all(b"\n");
+                        crash::point(crash::MANAGER_RELEASED);
+                    }
+                }
                 Order::Stop => {
                     end = End::Asked;
-                    stop(&fd, uid);
+                    // One that still waits to go on would never hear of it.
+                    launcher = None;
+                    stop::ask(&fd, main.pid, &plan, &realm);
                 }
                 Order::Kill { why } => {
                     end = End::Killed;
@@ -95,14 +131,24 @@ pub(super) async fn supervise(
             }
             () = becomes_ready(readiness.as_ref(), main.pid) => {
                 crash::point(crash::MANAGER_READY);
-                readiness = None;
+                if let Some(said) = readiness.take() {
+                    said.remove();
+                }
                 broker.report(Event::ManagerReady { uid, generation }).await;
             }
         }
     }
     crash::point(crash::MANAGER_ENDED);
-    drop(readiness);
+    if let Some(said) = readiness {
+        said.remove();
+    }
     let how = if is_child { reap(&fd) } else { "its process is gone".to_owned() };
+    if end == End::Asked
+        && plan.definition.waits_for_all
+        && stop::wait_for_all(uid, &mut orders, &realm).await
+    {
+        end = End::Killed;
+    }
     let how = name_leftovers(uid, how, end, &realm);
     crash::point(crash::MANAGER_REAPED);
     realm.clear(uid).await;
@@ -110,9 +156,17 @@ pub(super) async fn supervise(
     broker.report(Event::ManagerGone { uid, generation, how }).await;
 }
 
-async fn becomes_ready(readiness: Option<&Readiness>, main: u32) {
+/// The model's deadlines are the settings', unless a drop-in knows better.
+async fn report_times(broker: &Broker, uid: Uid, generation: Generation, plan: &Plan) {
+    let usec = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    let (start, stop) = (plan.unit.start_timeout.map(usec), plan.unit.stop_timeout.map(usec));
+    broker.report(Event::ManagerTimes { uid, generation, start, stop }).await;
+}
+
+async fn becomes_ready(readiness: Option<&Said>, main: u32) {
     match readiness {
-        Some(readiness) => readiness.ready(main).await,
+        Some(Said::Notify(readiness)) => readiness.ready(main).await,
+        Some(Said::Line(fifo)) => fifo.ready().await,
         None => std::future::pending().await,
     }
 }
@@ -143,13 +197,6 @@ fn name_leftovers(uid: Uid, how: String, end: End, realm: &Realm) -> String {
 /// Who is hit when a manager is killed.
 fn named(uid: Uid, main: u32, realm: &Realm) -> String {
     if realm.exists() { realm.survivors(uid).to_string() } else { format!("process {main}") }
-}
-
-fn stop(fd: &OwnedFd, uid: Uid) {
-    if let Err(error) = pidfd::signal(fd, Signal::TERM.as_raw()) {
-        debug!(%uid, %error, "user manager has gone before it was asked to stop");
-    }
-    crash::point(crash::MANAGER_TOLD_TO_STOP);
 }
 
 fn kill(fd: &OwnedFd, uid: Uid, realm: &Realm) {

@@ -44,6 +44,15 @@ pub fn memory_total() -> u64 {
     limit.map_or(installed, |limit: u64| limit.min(installed))
 }
 
+/// The number of processes and threads that this machine may have.
+pub fn tasks_total() -> u64 {
+    let read = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    [read("pid_max"), read("threads-max")].into_iter().flatten().min().unwrap_or(32_768)
+}
+
 /// The size of a page of memory, in bytes.
 pub fn page_size() -> u64 {
     rustix::param::page_size() as u64

@@ -92,7 +92,7 @@ fn block_hunks(after: &str, old: &[&str], new: &[&str]) -> Vec<Hunk> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hunk, hunks, with_login_first, without_words};
+    use super::{Hunk, hunks, without_words};
 
     #[test]
     fn replies_are_compared_with_replies_to_the_same_call() {
@@ -116,16 +116,6 @@ mod tests {
         assert_eq!(one, without_words("a\n  ! x.Error: not so\n"));
         assert_ne!(one, without_words("a\n  ! y.Error: no\n"));
         assert_ne!(one, without_words("a\n  ! x.Error: \n"));
-    }
-
-    #[test]
-    fn the_login_is_told_of_before_the_manager() {
-        let session = |id: &str| format!("  * login1 Manager.SessionNew so(\"{id}\", x)\n");
-        let racing = format!("a\n{}  * none\n{}  * S1\n", session("M1"), session("S1"));
-        assert_eq!(
-            with_login_first(&racing),
-            format!("a\n{}  * S1\n{}  * S1\n", session("S1"), session("M1"))
-        );
     }
 
     #[test]

@@ -67,8 +67,25 @@ fn managers() {
     assert_eq!(after(&[("Manager", "none")]).manager, Manager::None);
     let dinit = Manager::Command(vec!["/usr/bin/dinit".into(), "--user".into()]);
     assert_eq!(after(&[("Manager", "/usr/bin/dinit --user")]).manager, dinit);
-    for bad in ["", "dinit", "Systemd", "''"] {
+    assert_eq!(after(&[("Manager", "dinit")]).manager, Manager::Named("dinit".into()));
+    for bad in ["", "dinit --user", "../x", "''"] {
         assert!(apply(&mut Settings::default(), "Manager", bad).is_err(), "{bad}");
+    }
+    let of = |whose, manager: &str| ManagerOf { whose, manager: manager.into() };
+    let settings = after(&[
+        ("ManagerOf", "x:y"),
+        ("ManagerOf", ""),
+        ("ManagerOf", "a:dinit @g:none"),
+        ("ManagerOf", "b:s6"),
+    ]);
+    let expected = [
+        of(Whose::User("a".into()), "dinit"),
+        of(Whose::Group("g".into()), "none"),
+        of(Whose::User("b".into()), "s6"),
+    ];
+    assert_eq!(settings.manager_of, expected);
+    for bad in ["dinit", ":dinit", "@:dinit", "a:", "a:/bin/x", "a:b c", "a:.."] {
+        assert!(apply(&mut Settings::default(), "ManagerOf", bad).is_err(), "{bad}");
     }
 }
 

@@ -6,6 +6,7 @@
 mod delegated;
 mod leader;
 pub(crate) mod path;
+mod resources;
 mod survivors;
 mod tree;
 

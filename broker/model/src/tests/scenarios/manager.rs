@@ -135,6 +135,42 @@ fn time_without_end_is_no_deadline() {
 }
 
 #[test]
+fn a_users_own_times_are_deadlines_for_the_run_that_has_begun_and_for_those_to_come() {
+    let mut world = World::new(Settings::default());
+    world.temper = Temper::Slow;
+    let (session, _) = world.login_anyhow();
+    let generation = Generation(1);
+    world.send(Event::ManagerTimes {
+        uid: alice(),
+        generation,
+        start: Some(20 * SECOND),
+        stop: Some(SECOND),
+    });
+    world.wait(10 * SECOND);
+    assert_eq!(world.manager(alice()), ManagerState::Starting);
+    world.temper = Temper::Stubborn;
+    world.send(Event::ManagerReady { uid: alice(), generation });
+    world.logout(&session).unwrap();
+    world.wait(11 * SECOND);
+    assert_eq!(world.count("stop manager"), 1);
+}
+
+#[test]
+fn a_user_who_is_to_have_none_waits_for_none_and_is_asked_about_at_each_login() {
+    let mut world = World::new(Settings::default());
+    world.temper = Temper::Unwanted;
+    let sent = world.open(Login::of(alice()));
+    world.settle();
+    let reply = world.reply(sent.request);
+    assert_eq!((reply.manager, reply.notice.as_str()), (ManagerState::None, ""));
+    world.wait(60 * SECOND);
+    assert_eq!(world.count("start manager"), 1);
+    world.temper = Temper::Good;
+    world.login(Login::of(alice()));
+    assert_eq!((world.count("start manager"), world.manager(alice())), (2, ManagerState::Ready));
+}
+
+#[test]
 fn news_of_an_earlier_run_is_old_news() {
     for (temper, state) in [(Temper::Good, ManagerState::Ready), (Temper::Slow, ManagerState::Starting)] {
         let mut world = World::new(Settings::default());

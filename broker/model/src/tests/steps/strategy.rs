@@ -152,6 +152,7 @@ fn tempers() -> impl Strategy<Value = Step> {
         Temper::Hung,
         Temper::Dying,
         Temper::Missing,
+        Temper::Unwanted,
     ];
     prop::sample::select(tempers.to_vec()).prop_map(Step::Temper)
 }

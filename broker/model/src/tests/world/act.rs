@@ -26,6 +26,8 @@ pub(crate) struct Failures {
 /// How managers started from now on behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Temper {
+    /// There is to be none for this user.
+    Unwanted,
     /// Becomes ready, and stops when asked.
     Good,
     /// Never becomes ready, but stops when asked.
@@ -44,6 +46,7 @@ pub(crate) enum Temper {
 pub(super) fn lane(soon: &Soon) -> String {
     match soon {
         Soon::News(Event::ManagerStarted { uid, .. })
+        | Soon::News(Event::ManagerUnwanted { uid, .. })
         | Soon::News(Event::ManagerReady { uid, .. })
         | Soon::News(Event::ManagerGone { uid, .. }) => format!("manager {uid}"),
         Soon::News(Event::UserTornDown { uid, .. })
@@ -164,6 +167,14 @@ impl World {
                 self.check_promises_of_manager(uid);
                 // What a broker that died has left there.
                 self.signal(&Place::Manager(uid), SIGKILL);
+                if self.temper == Temper::Unwanted {
+                    let unwanted = Event::ManagerUnwanted { uid, generation };
+                    if self.delayed {
+                        self.soon.push_back(Soon::News(unwanted));
+                        return None;
+                    }
+                    return Some(unwanted);
+                }
                 if self.temper == Temper::Missing {
                     let result = Err("no such file".to_owned());
                     return Some(Event::ManagerStarted { uid, generation, result });
@@ -176,7 +187,7 @@ impl World {
                 let then = match self.temper {
                     Temper::Good | Temper::Stubborn => Some(Soon::News(ready)),
                     Temper::Dying => Some(Soon::Exit(main)),
-                    Temper::Slow | Temper::Hung | Temper::Missing => None,
+                    Temper::Slow | Temper::Hung | Temper::Missing | Temper::Unwanted => None,
                 };
                 if self.delayed {
                     self.soon.push_back(Soon::News(started));
@@ -186,7 +197,8 @@ impl World {
                 self.soon.extend(then);
                 return Some(started);
             }
-            Effect::AdoptManager { uid, generation, main, .. } => {
+            Effect::AdoptManager { account, generation, main, .. } => {
+                let uid = account.uid;
                 if self.kernel.is_alive(main) {
                     self.supervised.insert(uid, (generation, main));
                 } else {
@@ -397,7 +409,7 @@ impl World {
             Effect::SignalUser { uid, signal } => format!("signal user {uid} {signal}"),
             Effect::StartManager { account, .. } => format!("start manager {}", account.uid),
             Effect::ReleaseManager { uid, .. } => format!("release manager {uid}"),
-            Effect::AdoptManager { uid, .. } => format!("adopt manager {uid}"),
+            Effect::AdoptManager { account, .. } => format!("adopt manager {}", account.uid),
             Effect::StopManager { uid, .. } => format!("stop manager {uid}"),
             Effect::KillManager { uid, .. } => format!("kill manager {uid}"),
             Effect::TearDownUser { uid, .. } => format!("tear down {uid}"),

@@ -349,7 +349,7 @@ fn check_users(model: &Model) {
         assert!(user.tearing_down || user.stopping != user.is_kept(), "{user:?}");
         if user.is_kept() && user.has_runtime_dir() && (user.linger || wanting > 0) {
             assert!(
-                user.manager != Manager::Off || !model.settings.manager,
+                user.manager != Manager::Off || !model.settings.manager || user.unmanaged,
                 "{uid} has no manager: {user:?}"
             );
         }
