@@ -3,6 +3,7 @@
 use usher_protocol::ids::{LeaderPid, Uid};
 use usher_protocol::session::ManagerState;
 
+use crate::change::Change;
 use crate::effect::{Effect, Severity};
 use crate::event::{Generation, Now};
 use crate::model::{Model, Out};
@@ -172,6 +173,7 @@ impl Model {
 
     fn manager_is_ready(&mut self, now: Now, uid: Uid, run: Run, out: &mut Out) {
         self.set_manager(uid, Manager::Ready { run, since: now.monotonic });
+        out.tell(Change::ManagerReady(uid));
         self.answer_all_waiting(uid, out);
     }
 

@@ -115,6 +115,11 @@ impl Model {
         self.users.get(&uid).map(|user| &user.account)
     }
 
+    /// Whether a user's manager runs and has said that it is ready.
+    pub fn has_ready_manager(&self, uid: Uid) -> bool {
+        self.users.get(&uid).is_some_and(|user| user.manager.is_ready())
+    }
+
     /// Every user with a manager, for whoever wants to check that there is one each.
     pub fn managers(&self) -> impl Iterator<Item = (Uid, Generation)> {
         self.users.iter().filter_map(|(uid, user)| Some((*uid, user.manager.run()?.generation)))
