@@ -10,6 +10,8 @@ use tracing::{error, info, warn};
 use usher_model::Model;
 
 use crate::fifos::Fifos;
+use crate::followers::{Follower, Followers};
+use crate::hooks::Hooks;
 use crate::inbox::Broker;
 use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
@@ -25,6 +27,7 @@ use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
+use crate::witness::Witness;
 use crate::{crash, dbus, forgotten, logging, restore, rivals, settings};
 
 /// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
@@ -128,6 +131,9 @@ async fn start(lock: &Lock) -> Result<()> {
     let memory = Memory::default();
     tokio::spawn(memory.clone().give_back());
     let lookups = Lookups::new(broker.clone());
+    let hooks = Hooks::start(configuration.hook_timeout);
+    let mut followers = Followers::default();
+    followers.join(follower(&model, hooks.clone()));
     let interpreter = Interpreter {
         broker: broker.clone(),
         cgroups: cgroups.clone(),
@@ -141,7 +147,8 @@ async fn start(lock: &Lock) -> Result<()> {
         lookups: lookups.clone(),
         requests: Default::default(),
         changes: Vec::new(),
-        followers: Default::default(),
+        followers,
+        hooks,
         answers: Vec::new(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
@@ -158,6 +165,17 @@ async fn start(lock: &Lock) -> Result<()> {
         tell_service_manager();
     };
     Run { model, interpreter, inbox, foreground, memory, next_request: 0 }.run(first, ready).await
+}
+
+/// Whoever has programs run because of what changes.
+fn follower(model: &Model, hooks: Hooks) -> Follower {
+    let mut witness = Witness::looks(model);
+    Box::new(move |change, model| {
+        for incident in witness.hears(change, model) {
+            hooks.push(incident);
+        }
+        true
+    })
 }
 
 fn foreground_watch(has_vts: bool) -> Option<(Foreground, Readiness)> {
