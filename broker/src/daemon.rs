@@ -27,6 +27,7 @@ use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
+use crate::targets::Targets;
 use crate::witness::Witness;
 use crate::{crash, dbus, forgotten, logging, restore, rivals, settings};
 
@@ -133,7 +134,7 @@ async fn start(lock: &Lock) -> Result<()> {
     let lookups = Lookups::new(broker.clone());
     let hooks = Hooks::start(configuration.hook_timeout);
     let mut followers = Followers::default();
-    followers.join(follower(&model, hooks.clone()));
+    followers.join(follower(&model, hooks.clone(), broker.clone()));
     let interpreter = Interpreter {
         broker: broker.clone(),
         cgroups: cgroups.clone(),
@@ -168,10 +169,12 @@ async fn start(lock: &Lock) -> Result<()> {
 }
 
 /// Whoever has programs run because of what changes.
-fn follower(model: &Model, hooks: Hooks) -> Follower {
+fn follower(model: &Model, hooks: Hooks, broker: Broker) -> Follower {
     let mut witness = Witness::looks(model);
+    let mut targets = Targets::new(&witness, model, broker);
     Box::new(move |change, model| {
         for incident in witness.hears(change, model) {
+            targets.hear(&incident, model);
             hooks.push(incident);
         }
         true

@@ -33,6 +33,7 @@ mod lookups;
 mod manager;
 mod memory;
 mod opening;
+mod programs;
 mod resizer;
 mod restore;
 mod rivals;
@@ -42,6 +43,7 @@ mod settings;
 mod socket;
 pub mod state;
 pub mod sys;
+mod targets;
 mod teardown;
 mod witness;
 

@@ -110,6 +110,11 @@ impl Witness {
         }
     }
 
+    /// The sessions that are known.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Facts> {
+        self.sessions.values().map(|facts| &**facts)
+    }
+
     /// What a change means. A session in the foreground is opened before it is there, and is closed after it was. One that was
     /// over before anybody was told of it has not been.
     pub(crate) fn hears(&mut self, change: &Change, model: &Model) -> Vec<Incident> {

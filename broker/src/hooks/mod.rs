@@ -5,8 +5,6 @@
 //! not there cost a few microseconds, nothing is kept in memory or watched, and a new hook counts at once.
 
 mod directory;
-pub(crate) mod output;
-pub(crate) mod process;
 mod queue;
 
 use std::collections::BTreeSet;
@@ -22,8 +20,8 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 use usher_protocol::ids::Uid;
 
+use crate::programs::{self, Outcome};
 use crate::witness::{Facts, Incident};
-use process::Outcome;
 use queue::Queue;
 
 /// Hooks that run at the same time, at most.
@@ -163,7 +161,7 @@ async fn run(hook: &Path, incident: &Incident, limit: Duration) {
     command.env_clear().envs(environment(incident)).current_dir("/");
     let name = hook.display();
     let what = described(incident);
-    let outcome = process::run(&mut command, limit, |line| info!("hook {name}, {what}: {line}")).await;
+    let outcome = programs::run(&mut command, limit, |line| info!("hook {name}, {what}: {line}")).await;
     match outcome {
         Ok(Outcome::Ended(status)) if status.success() => {}
         Ok(Outcome::Ended(status)) => warn!("hook {name} has failed for {what}: {status}"),

@@ -1,6 +1,8 @@
 //! One run of a program that usherd does not trust to end: in a process group of its own, which is killed when its time is
 //! over, and when the program has ended, with whatever it has left there.
 
+pub(crate) mod output;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
-use super::output::Lines;
 use crate::sys::{self, pidfd};
+use output::Lines;
 
 /// More lines than this are not listened to.
 const LINES_MAX: usize = 200;
