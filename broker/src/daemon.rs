@@ -17,7 +17,7 @@ use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
-use crate::manager::Managers;
+use crate::manager::{Managers, Words};
 use crate::memory::Memory;
 use crate::resizer::Resizer;
 use crate::run::Run;
@@ -132,6 +132,7 @@ async fn start(lock: &Lock) -> Result<()> {
     let memory = Memory::default();
     tokio::spawn(memory.clone().give_back());
     let lookups = Lookups::new(broker.clone());
+    let words = Words::default();
     let hooks = Hooks::start(configuration.hook_timeout);
     let mut followers = Followers::default();
     followers.join(follower(&model, hooks.clone(), broker.clone()));
@@ -142,7 +143,12 @@ async fn start(lock: &Lock) -> Result<()> {
         leaders,
         fifos: Fifos::new()?,
         scopes: Scopes::new(cgroups.clone())?,
-        managers: Managers::new(broker.clone(), cgroups.clone(), configuration.manager.clone()),
+        managers: Managers::new(
+            broker.clone(),
+            cgroups.clone(),
+            configuration.manager.clone(),
+            words.clone(),
+        ),
         linger: LingerWriter::start(broker.clone()),
         resizer: Resizer::default(),
         lookups: lookups.clone(),
@@ -155,7 +161,8 @@ async fn start(lock: &Lock) -> Result<()> {
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);
     let tokens = Tokens::load()?;
-    let service = Service { broker, guests, headroom, lookups, tokens, memory: memory.clone(), cgroups };
+    let service =
+        Service { broker, guests, headroom, lookups, tokens, memory: memory.clone(), cgroups, words };
     let ready = move || {
         crash::point(crash::START_LISTENING);
         for listener in listeners {

@@ -62,7 +62,12 @@ impl Interpreter {
         match event {
             Event::ManagerGone { uid, generation, .. } => self.managers.forget(*uid, *generation),
             Event::ScopeCreated { .. } => self.scopes.moved(),
-            Event::UserTornDown { uid, result: Err(_) } => self.scopes.watch_slice(*uid),
+            Event::UserTornDown { uid, result } => {
+                self.managers.forget_words(*uid);
+                if result.is_err() {
+                    self.scopes.watch_slice(*uid);
+                }
+            }
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use crate::change::Change;
 use crate::effect::{Effect, Severity};
 use crate::event::{Account, Now};
 use crate::logout::Why;
-use crate::manager::Manager;
+use crate::manager::{Manager, Troubles};
 use crate::model::{Model, Out};
 use crate::record::{GcMode, RuntimeDir};
 use crate::runtime::Runtime;
@@ -40,6 +40,8 @@ pub(crate) struct User {
     /// The directory that was made last, to be removed in the end, even if another one is in its place.
     pub(crate) made: Option<RuntimeDir>,
     pub(crate) manager: Manager,
+    /// What has become of managers before.
+    pub(crate) troubles: Troubles,
     /// The user's things are being removed; a login waits for that, then starts anew.
     pub(crate) tearing_down: bool,
     /// Nothing keeps the user any more.
@@ -75,6 +77,7 @@ impl User {
             runtime: Runtime::Absent,
             made: None,
             manager: Manager::Off,
+            troubles: Troubles::default(),
             tearing_down: false,
             stopping: false,
             display: None,

@@ -25,7 +25,7 @@ pub(super) struct Listing {
 /// Whether there is anything at all in the directories: a look of microseconds, for every event there is.
 pub(super) fn is_empty() -> bool {
     let some = |directory: &&str| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
-    !DIRECTORIES.iter().any(|directory| some(&directory))
+    !DIRECTORIES.iter().any(some)
 }
 
 /// Looks at the machine's directories.

@@ -4,15 +4,17 @@ mod backend;
 pub(crate) mod notify;
 mod realm;
 mod supervise;
+mod words;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::debug;
+use tracing::{debug, warn};
 use usher_model::{Account, Generation};
 use usher_protocol::ids::{LeaderPid, Uid};
 
@@ -25,6 +27,7 @@ use backend::Program;
 use notify::Readiness;
 use realm::Realm;
 use supervise::{Order, Supervised};
+pub(crate) use words::Words;
 
 /// Ends what is in the cgroup of a user's manager when there is no manager, and removes it, and the readiness socket.
 /// Nothing is there, as a rule; but an usherd that could not write its files, for want of space, may have left a manager
@@ -32,6 +35,7 @@ use supervise::{Order, Supervised};
 pub(crate) async fn clear(uid: Uid, cgroups: Option<Arc<CgroupRoot>>) {
     Realm::new(cgroups).clear_strangers(uid).await;
     notify::remove_leftover(uid);
+    words::remove_leftover(uid);
 }
 
 /// The managers that run, one a user.
@@ -40,6 +44,7 @@ pub(crate) struct Managers {
     realm: Realm,
     backend: config::Manager,
     running: HashMap<Uid, Running>,
+    words: Words,
 }
 
 struct Running {
@@ -50,8 +55,13 @@ struct Running {
 }
 
 impl Managers {
-    pub(crate) fn new(broker: Broker, cgroups: Option<Arc<CgroupRoot>>, backend: config::Manager) -> Self {
-        Self { broker, realm: Realm::new(cgroups), backend, running: HashMap::new() }
+    pub(crate) fn new(
+        broker: Broker,
+        cgroups: Option<Arc<CgroupRoot>>,
+        backend: config::Manager,
+        words: Words,
+    ) -> Self {
+        Self { broker, realm: Realm::new(cgroups), backend, running: HashMap::new(), words }
     }
 
     /// Changes what is started from now on.
@@ -74,7 +84,14 @@ impl Managers {
             .map_err(|error| format!("cannot make its readiness socket: {error}"))?;
         crash::point(crash::READINESS_BOUND);
         let (waits, launcher) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
-        let (pid, fd) = spawn(account, &program, cgroup.as_deref(), &readiness, waits)
+        let output = match self.words.listen(uid, account.gid) {
+            Ok(output) => Some(output),
+            Err(error) => {
+                warn!(%uid, %error, "what the user manager says goes to usherd's own output, and user-status has none of it");
+                None
+            }
+        };
+        let (pid, fd) = spawn(account, &program, cgroup.as_deref(), &readiness, waits, output)
             .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER))?;
         crash::point(crash::MANAGER_SPAWNED);
         // Not reaped yet, so the number is its own.
@@ -107,6 +124,7 @@ impl Managers {
             });
             return;
         };
+        self.words.listen_again(uid);
         let readiness = if ready { None } else { Readiness::bind(uid, gid).ok() };
         self.supervise(Supervised { uid, generation, main, fd, is_child: false, readiness }, None);
     }
@@ -132,7 +150,13 @@ impl Managers {
     pub(crate) fn forget(&mut self, uid: Uid, generation: Generation) {
         if self.running.get(&uid).is_some_and(|running| running.generation == generation) {
             self.running.remove(&uid);
+            words::remove_leftover(uid);
         }
+    }
+
+    /// Forgets what a user's managers have said.
+    pub(crate) fn forget_words(&self, uid: Uid) {
+        self.words.forget(uid);
     }
 
     fn order(&self, uid: Uid, generation: Generation, order: Order) {
@@ -151,15 +175,19 @@ fn spawn(
     cgroup: Option<&Path>,
     readiness: &Readiness,
     stdin: PipeReader,
+    output: Option<File>,
 ) -> io::Result<(u32, OwnedFd)> {
     if let Some(cgroup) = cgroup {
         let command = backend::command(account, program, None, &readiness.path());
-        match spawn_in_cgroup(&command, cgroup, stdin.as_fd()) {
+        match spawn_in_cgroup(&command, cgroup, stdin.as_fd(), output.as_ref().map(AsFd::as_fd)) {
             Ok(child) => return Ok(child),
             Err(error) => debug!(%error, "cannot start the user manager in its cgroup: it will move there"),
         }
     }
     let mut command = backend::command(account, program, cgroup, &readiness.path());
+    if let Some(output) = output {
+        command.stdout(output.try_clone()?).stderr(output);
+    }
     let child = command.stdin(stdin).spawn()?;
     Ok((child.id(), pidfd::open(child.id()).map_err(|error| error.source)?))
 }
