@@ -91,10 +91,10 @@ fn sound_is_for_whoever_is_in_front() {
 #[test]
 fn who_is_only_connected_is_logged_in_and_hears_nothing() {
     let machine = machine();
-    machine.run(&["usherctl", "--version"]);
     let _usherd = machine.start_usherd();
-    let mut remote = machine.pam_login("alice");
-    remote.session();
+    machine.start_sshd();
+    let mut remote = machine.ssh_session("alice");
+    assert_eq!(remote.ask("echo $XDG_RUNTIME_DIR").trim(), "/run/user/1001");
     wait(&machine, &ALICE, BACK);
     let (bobs, _) = sit_down(&machine, "bob");
     wait(&machine, &BOB, FRONT);
@@ -107,7 +107,7 @@ fn who_is_only_connected_is_logged_in_and_hears_nothing() {
     wait(&machine, &ALICE, BACK);
     // Whose manager stays for another reason is not logged in.
     machine.run(&["usherctl", "enable-linger", "alice"]);
-    remote.log_out();
+    remote.close();
     wait(&machine, &ALICE, AWAY);
     drop(bobs);
 }
