@@ -10,12 +10,14 @@ use tracing::{error, info, warn};
 use usher_model::Model;
 
 use crate::fifos::Fifos;
+use crate::followers::{Follower, Followers};
+use crate::hooks::Hooks;
 use crate::inbox::Broker;
 use crate::interpret::Interpreter;
 use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
-use crate::manager::{self, Managers};
+use crate::manager::{self, Managers, Words};
 use crate::memory::Memory;
 use crate::resizer::Resizer;
 use crate::run::Run;
@@ -25,6 +27,8 @@ use crate::state::StateFiles;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
+use crate::targets::Targets;
+use crate::witness::Witness;
 use crate::{crash, dbus, forgotten, logging, restore, rivals, settings};
 
 /// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
@@ -131,6 +135,10 @@ async fn start(lock: &Lock) -> Result<()> {
     let memory = Memory::default();
     tokio::spawn(memory.clone().give_back());
     let lookups = Lookups::new(broker.clone());
+    let words = Words::default();
+    let hooks = Hooks::start(configuration.hook_timeout);
+    let mut followers = Followers::default();
+    followers.join(follower(&model, hooks.clone(), broker.clone()));
     let interpreter = Interpreter {
         broker: broker.clone(),
         cgroups: cgroups.clone(),
@@ -138,19 +146,21 @@ async fn start(lock: &Lock) -> Result<()> {
         leaders,
         fifos: Fifos::new()?,
         scopes: Scopes::new(cgroups.clone())?,
-        managers: Managers::new(broker.clone(), cgroups.clone(), choices),
+        managers: Managers::new(broker.clone(), cgroups.clone(), choices, words.clone()),
         linger: LingerWriter::start(broker.clone()),
         resizer: Resizer::default(),
         lookups: lookups.clone(),
         requests: Default::default(),
         changes: Vec::new(),
-        followers: Default::default(),
+        followers,
+        hooks,
         answers: Vec::new(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);
     let tokens = Tokens::load()?;
-    let service = Service { broker, guests, headroom, lookups, tokens, memory: memory.clone(), cgroups };
+    let service =
+        Service { broker, guests, headroom, lookups, tokens, memory: memory.clone(), cgroups, words };
     let ready = move || {
         crash::point(crash::START_LISTENING);
         for listener in listeners {
@@ -161,6 +171,19 @@ async fn start(lock: &Lock) -> Result<()> {
         tell_service_manager();
     };
     Run { model, interpreter, inbox, foreground, memory, next_request: 0 }.run(first, ready).await
+}
+
+/// Whoever has programs run because of what changes.
+fn follower(model: &Model, hooks: Hooks, broker: Broker) -> Follower {
+    let mut witness = Witness::looks(model);
+    let mut targets = Targets::new(&witness, model, broker);
+    Box::new(move |change, model| {
+        for incident in witness.hears(change, model) {
+            targets.hear(&incident, model);
+            hooks.push(incident);
+        }
+        true
+    })
 }
 
 fn foreground_watch(has_vts: bool) -> Option<(Foreground, Readiness)> {

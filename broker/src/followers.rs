@@ -1,9 +1,9 @@
-//! Whoever follows what changes in the broker: at present, the bus.
+//! Whoever follows what changes in the broker: the bus, hooks and targets.
 
-use usher_model::Change;
+use usher_model::{Change, Model};
 
-/// Is told of a change; whether it wants to hear of more. It never waits.
-pub(crate) type Follower = Box<dyn Fn(&Change) -> bool + Send>;
+/// Is told of a change, by a model that is past it; whether it wants to hear of more. It never waits.
+pub(crate) type Follower = Box<dyn FnMut(&Change, &Model) -> bool + Send>;
 
 /// Everybody who is told.
 #[derive(Default)]
@@ -17,9 +17,9 @@ impl Followers {
     }
 
     /// Tells everybody, and forgets who does not want to hear more.
-    pub(crate) fn tell(&mut self, changes: &mut Vec<Change>) {
+    pub(crate) fn tell(&mut self, changes: &mut Vec<Change>, model: &Model) {
         for change in changes.drain(..) {
-            self.followers.retain(|follower| follower(&change));
+            self.followers.retain_mut(|follower| follower(&change, model));
         }
     }
 }

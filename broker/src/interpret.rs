@@ -8,11 +8,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use usher_model::record::RuntimeDir;
-use usher_model::{Answer, Change, Effect, Event, News, RequestId, Severity, StateFile};
+use usher_model::{Answer, Change, Effect, Event, Model, News, RequestId, Severity, StateFile};
 use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
 use crate::fifos::Fifos;
 use crate::followers::Followers;
+use crate::hooks::Hooks;
 use crate::inbox::Broker;
 use crate::leaders::Leaders;
 use crate::linger::{LingerChange, LingerWriter};
@@ -43,6 +44,8 @@ pub(crate) struct Interpreter {
     pub(crate) changes: Vec<Change>,
     /// Whom it is told.
     pub(crate) followers: Followers,
+    /// One of them, whose settings may change.
+    pub(crate) hooks: Hooks,
     /// Answers that are due as soon as everything is on file.
     pub(crate) answers: Vec<(RequestId, Answer)>,
 }
@@ -63,7 +66,12 @@ impl Interpreter {
                 self.managers.forget(*uid, *generation)
             }
             Event::ScopeCreated { .. } => self.scopes.moved(),
-            Event::UserTornDown { uid, result: Err(_) } => self.scopes.watch_slice(*uid),
+            Event::UserTornDown { uid, result } => {
+                self.managers.forget_words(*uid);
+                if result.is_err() {
+                    self.scopes.watch_slice(*uid);
+                }
+            }
             _ => {}
         }
     }
@@ -206,8 +214,8 @@ impl Interpreter {
     }
 
     /// Tells followers what has changed, then everybody who waits for it what has come of their requests.
-    pub(crate) fn send_answers(&mut self) {
-        self.followers.tell(&mut self.changes);
+    pub(crate) fn send_answers(&mut self, model: &Model) {
+        self.followers.tell(&mut self.changes, model);
         for (request, answer) in std::mem::take(&mut self.answers) {
             self.reply(request, answer);
         }

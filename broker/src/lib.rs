@@ -6,6 +6,7 @@
 //! * `run` is the one loop that owns the model (`usher_model`);
 //! * `interpret` turns the model's effects into calls on the edges: `state` (the files in /run/systemd),
 //!   `leaders` (pidfds), `fifos`, `scopes` (cgroups), `manager` (user managers), `teardown`, `sys` (the kernel);
+//! * `witness` keeps what there is to know of sessions, for `hooks`, which run programs, and `targets`, which follow the seat;
 //! * `restore` finds out at start what was there before; `config` and `settings` read usher.conf;
 //! * `daemon` puts it all together; `crash` is for tests of what a crash leaves behind.
 
@@ -22,6 +23,7 @@ mod forgotten;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hooks;
 mod inbox;
 mod interpret;
 mod leaders;
@@ -31,6 +33,7 @@ mod lookups;
 mod manager;
 mod memory;
 mod opening;
+mod programs;
 mod resizer;
 mod restore;
 mod rivals;
@@ -40,6 +43,8 @@ mod settings;
 mod socket;
 pub mod state;
 pub mod sys;
+mod targets;
 mod teardown;
+mod witness;
 
 pub use daemon::main;

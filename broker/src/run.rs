@@ -111,7 +111,7 @@ impl Run {
     fn catch_up(&mut self) {
         let effects = self.model.catch_up();
         self.perform(effects);
-        self.interpreter.send_answers();
+        self.interpreter.send_answers(&self.model);
     }
 
     /// The end of a leader comes before new requests: who logs in again right after a crash finds it over.
@@ -160,6 +160,7 @@ impl Run {
         info!("reading the configuration again");
         let (loaded, choices) = settings::load(Some(&self.model.settings().services));
         self.interpreter.managers.reconfigure(choices);
+        self.interpreter.hooks.reconfigure(loaded.hook_timeout);
         let for_model = settings::for_model(&loaded, self.interpreter.cgroups.is_some());
         self.handle(Event::Reloaded(Box::new(for_model)));
     }

@@ -245,19 +245,29 @@ fn a_program_is_born_in_its_cgroup() {
     let mut command = Command::new("/bin/sleep");
     command.arg("1000");
     let stdin = fs::File::open("/dev/null").unwrap();
-    let (pid, fd) = spawn_in_cgroup(&command, &cgroup, stdin.as_fd()).unwrap();
+    let (pid, fd) = spawn_in_cgroup(&command, &cgroup, stdin.as_fd(), None).unwrap();
     assert_eq!(pidfd::pid_of(&fd).unwrap(), Some(pid));
     assert_eq!(root.procs(&cgroup).unwrap(), [pid]);
     assert_eq!(fs::read(format!("/proc/{pid}/cmdline")).unwrap(), b"/bin/sleep\x001000\x00");
     assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"");
     assert_eq!(fs::read_link(format!("/proc/{pid}/fd/0")).unwrap(), Path::new("/dev/null"));
     pidfd::signal(&fd, 9).unwrap();
-    rustix::process::waitid(rustix::process::WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED).unwrap();
+    let wait = |fd: &std::os::fd::OwnedFd| {
+        rustix::process::waitid(rustix::process::WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED).unwrap()
+    };
+    wait(&fd);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut says = Command::new("/bin/sh");
+    says.args(["-c", "echo out; echo err >&2"]);
+    let (_, fd) = spawn_in_cgroup(&says, &cgroup, stdin.as_fd(), Some(writer.as_fd())).unwrap();
+    drop(writer);
+    assert_eq!(std::io::read_to_string(&mut reader).unwrap(), "out\nerr\n");
+    wait(&fd);
 
-    let error = spawn_in_cgroup(&Command::new("/nonexistent"), &cgroup, stdin.as_fd()).unwrap_err();
+    let error = spawn_in_cgroup(&Command::new("/nonexistent"), &cgroup, stdin.as_fd(), None).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     assert!(root.procs(&cgroup).unwrap().is_empty(), "the child that could not execute it is gone");
-    let error = spawn_in_cgroup(&command, &cgroup.join("nonexistent"), stdin.as_fd()).unwrap_err();
+    let error = spawn_in_cgroup(&command, &cgroup.join("nonexistent"), stdin.as_fd(), None).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     assert_eq!(root.remove_slice(uid).unwrap(), Reaped::Gone);
 }

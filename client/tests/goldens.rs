@@ -181,14 +181,39 @@ Sessions: c6 c5 *c4
   Linger: no
     Unit: user-1002.slice
 ";
-    let view = user(json!({"timestamp_monotonic": BEGAN}));
+    let view = user(json!({"timestamp_monotonic": BEGAN, "manager": "none", "manager_pid": null}));
     assert_eq!(status::user(&view, &now()).to_text(), text);
+    assert_eq!(status::manager_log(&view), "");
+}
+
+#[test]
+fn user_status_says_how_the_manager_is() {
+    let began = 1_795_224_184_000_000_u64;
+    let line = |fields| {
+        let text = status::user(&user(fields), &now()).to_text();
+        text.lines().filter_map(|line| line.trim().split_once(": ")).find_map(|(label, value)| {
+            ["Manager", "Error"].contains(&label).then(|| format!("{label}: {value}"))
+        })
+    };
+    assert_eq!(line(json!({})).as_deref(), Some("Manager: ready; process 111"));
+    assert_eq!(
+        line(json!({"manager_since": began, "manager_restarts": 1})).as_deref(),
+        Some("Manager: ready; process 111; since Sat 2026-11-21 01:23:04 UTC, 2min 33s ago; restarted once")
+    );
+    let again = json!({"manager": "starting", "manager_pid": null, "manager_restarts": 3});
+    assert_eq!(line(again).as_deref(), Some("Manager: starting; restarted 3 times"));
+    let error = |notice: &str| json!({"manager": "none", "manager_error": "it died", "manager_error_time": began, "notice": notice});
+    let text = "Error: it died (at Sat 2026-11-21 01:23:04 UTC, 2min 33s ago)";
+    assert_eq!(line(error("")).as_deref(), Some(text));
+    assert_eq!(line(error("user manager failed: it died")), None, "the notice says it");
+    let view = user(json!({"manager_log": ["one", "two\u{1b}[2J"]}));
+    assert_eq!(status::manager_log(&view), "\none\ntwo\\u{1b}[2J\n");
 }
 
 #[test]
 fn user_status_of_a_user_with_trouble() {
     let view = user(json!({
-        "timestamp_monotonic": BEGAN, "sessions": [], "display": null, "manager": "failed",
+        "timestamp_monotonic": BEGAN, "sessions": [], "display": null, "manager": "failed", "manager_pid": null,
         "notice": "the manager died\u{1b}[2J", "linger": true, "state": "lingering",
         "kept_by": ["processes left in session c4", "linger"],
     }));

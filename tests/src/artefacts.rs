@@ -24,8 +24,8 @@ const OPTIONAL: [&str; 5] =
 const CRASH_POINTS: (&str, &str) = ("usherd-crash-points", "/usr/sbin/usherd-crash-points");
 const MODULE: &str = "libpam_usher.so";
 
-/// What of usher the system bus and polkit read, and where a package puts it: over systemd's, where the host has that.
-const DESCRIPTIONS: [(&str, &str); 3] = [
+/// What of usher the system bus, polkit and user managers read, and where a package puts it: over systemd's, where the host has that.
+const DESCRIPTIONS: [(&str, &str); 5] = [
     (
         "/usr/share/dbus-1/system.d/org.freedesktop.login1.conf",
         include_str!("../../packaging/dbus-1/org.freedesktop.login1.conf"),
@@ -38,6 +38,11 @@ const DESCRIPTIONS: [(&str, &str); 3] = [
         "/usr/share/polkit-1/actions/org.freedesktop.login1.policy",
         include_str!("../../packaging/polkit-1/org.freedesktop.login1.policy"),
     ),
+    (
+        "/usr/lib/systemd/user/active-session.target",
+        include_str!("../../packaging/user-units/active-session.target"),
+    ),
+    ("/usr/lib/systemd/user/logged-in.target", include_str!("../../packaging/user-units/logged-in.target")),
 ];
 /// This one only where systemd's is not there: on Debian that comes with `systemd --user`, whatever PID 1 is.
 const SYSTEMD1: (&str, &str) = (
@@ -76,7 +81,7 @@ pub(crate) fn usher(module: bool) -> Result<Vec<Artefact>> {
     Ok(artefacts)
 }
 
-/// What of usher the system bus and polkit read, and the definitions of user managers.
+/// What of usher the system bus, polkit and user managers read, and the definitions of those.
 pub(crate) fn descriptions() -> Vec<File> {
     let file = |(path, text): (&str, &str)| File {
         path: path.into(),

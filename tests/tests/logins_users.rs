@@ -90,7 +90,7 @@ fn others_wait_only_so_long() {
         "echo $XDG_RUNTIME_DIR $XDG_SESSION_CLASS; usherctl show-user alice -P Manager; usherctl user-status";
     let answer = machine.ssh("alice", script);
     assert!(answer.stdout.starts_with("/run/user/1001 user\nstarting\n"), "{answer}");
-    assert!(answer.stdout.contains("Manager: starting\n"), "{answer}");
+    assert!(answer.stdout.contains("Manager: starting; process "), "{answer}");
     let lines = machine.syslog().lines().filter(|line| line.contains("pam_usher")).count();
     assert_eq!(lines, 1, "{}", machine.syslog());
     assert!(machine.syslog().contains("user manager is not ready yet; the login goes on without it"));
@@ -105,7 +105,8 @@ fn a_manager_that_fails_at_once_keeps_nobody_out() {
     assert_eq!(ssh.ask("echo $XDG_RUNTIME_DIR; usherctl show-user alice -P State"), "/run/user/1001\nactive");
     // Tried a few times, then given up; whoever looks is told why.
     let shown = || machine.run(&["usherctl", "user-status", "alice"]).stdout;
-    machine.wait_for("the manager to be given up", || shown().contains(" Manager: failed\n"));
+    machine
+        .wait_for("the manager to be given up", || shown().contains(" Manager: failed; restarted 4 times\n"));
     assert!(shown().contains("  Notice: user manager failed: it ended before it was ready: exit status 1"));
     assert_eq!(machine.state_of("users/1001", "STATE"), "active");
     ssh.close();

@@ -15,6 +15,8 @@ pub enum Change {
     SessionNew(SessionId),
     /// A session is gone.
     SessionRemoved(SessionId),
+    /// A user's manager is ready: at its first start, or after it has died. Nothing that logind tells anybody.
+    ManagerReady(Uid),
     /// Properties of a session.
     Session(SessionId, Vec<SessionProperty>),
     /// Properties of a user.

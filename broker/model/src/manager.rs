@@ -3,6 +3,7 @@
 use usher_protocol::ids::{LeaderPid, Uid};
 use usher_protocol::session::ManagerState;
 
+use crate::change::Change;
 use crate::effect::{Effect, Severity};
 use crate::event::{Generation, Now};
 use crate::model::{Model, Out};
@@ -34,6 +35,15 @@ pub(crate) enum Manager {
     Backoff { failures: u32, why: String },
     /// Given up until the next login.
     Failed { why: String },
+}
+
+/// What has gone wrong with a user's managers, for whoever wonders. A restart forgets it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Troubles {
+    /// How often one was started again after one that had died.
+    pub(crate) restarts: u64,
+    /// The last error, and when it was (CLOCK_REALTIME, microseconds).
+    pub(crate) last: Option<(String, u64)>,
 }
 
 /// One run of a manager.
@@ -126,6 +136,7 @@ impl Model {
         let Some(user) = self.users.get_mut(&uid) else { return };
         // Its own session must not keep it once the linger flag goes, were it while no broker is looking.
         user.gc_mode = GcMode::Pin;
+        user.troubles.restarts += u64::from(failures > 0);
         out.act(Effect::StartManager { account: user.account.clone(), generation });
         let run = Run { generation, main: None, adopted: false, failures };
         self.set_manager(uid, Manager::Starting { run });
@@ -212,6 +223,7 @@ impl Model {
 
     fn manager_is_ready(&mut self, now: Now, uid: Uid, run: Run, out: &mut Out) {
         self.set_manager(uid, Manager::Ready { run, since: now.monotonic });
+        out.tell(Change::ManagerReady(uid));
         self.answer_all_waiting(uid, out);
     }
 
@@ -257,7 +269,10 @@ impl Model {
                 self.set_manager(uid, Manager::Off);
                 self.touch_user(uid);
             }
-            Manager::Stopping { failure: Some(why), .. } => self.give_up(uid, why, out),
+            Manager::Stopping { failure: Some(why), .. } => {
+                self.remember(now, uid, &why);
+                self.give_up(uid, why, out);
+            }
             Manager::Starting { run } => {
                 let why = format!("it ended before it was ready: {how}");
                 self.manager_failed(now, uid, run.failures, why, out);
@@ -273,6 +288,7 @@ impl Model {
 
     fn manager_failed(&mut self, now: Now, uid: Uid, failures: u32, why: String, out: &mut Out) {
         let failures = failures + 1;
+        self.remember(now, uid, &why);
         if failures >= MAX_FAILURES {
             return self.give_up(uid, format!("{why} ({failures} times in a row)"), out);
         }
@@ -284,6 +300,12 @@ impl Model {
         // A login does not wait for attempts that are likely to fail as the last one did.
         self.answer_all_waiting(uid, out);
         self.touch_user(uid);
+    }
+
+    fn remember(&mut self, now: Now, uid: Uid, why: &str) {
+        if let Some(user) = self.users.get_mut(&uid) {
+            user.troubles.last = Some((why.to_owned(), now.realtime));
+        }
     }
 
     fn give_up(&mut self, uid: Uid, why: String, out: &mut Out) {

@@ -8,7 +8,7 @@ use crate::change::Change;
 use crate::effect::{Effect, Severity};
 use crate::event::{Account, Now};
 use crate::logout::Why;
-use crate::manager::Manager;
+use crate::manager::{Manager, Troubles};
 use crate::model::{Model, Out};
 use crate::record::{GcMode, RuntimeDir};
 use crate::runtime::Runtime;
@@ -51,6 +51,8 @@ pub(crate) struct User {
     pub(crate) unmanaged: bool,
     /// How long the manager may take to start and to stop, where that is not what the settings say.
     pub(crate) manager_times: (Option<u64>, Option<u64>),
+    /// What has become of managers before.
+    pub(crate) troubles: Troubles,
     /// The user's things are being removed; a login waits for that, then starts anew.
     pub(crate) tearing_down: bool,
     /// Nothing keeps the user any more.
@@ -91,6 +93,7 @@ impl User {
             manager: Manager::Off,
             unmanaged: false,
             manager_times: (None, None),
+            troubles: Troubles::default(),
             tearing_down: false,
             stopping: false,
             display: None,

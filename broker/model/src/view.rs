@@ -1,4 +1,4 @@
-//! What anyone may see. Of idleness, only what sessions say themselves: terminals are an edge's business.
+//! What anyone may see. When a manager was started and what it says are an edge's to know. Of idleness, only what sessions say themselves: terminals are an edge's business.
 
 use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName};
 use usher_protocol::messages::{ManagerView, SeatView, SessionView, UserView};
@@ -115,6 +115,11 @@ impl Model {
         self.users.get(&uid).map(|user| &user.account)
     }
 
+    /// Whether a user's manager runs and has said that it is ready.
+    pub fn has_ready_manager(&self, uid: Uid) -> bool {
+        self.users.get(&uid).is_some_and(|user| user.manager.is_ready())
+    }
+
     /// Every user with a manager, for whoever wants to check that there is one each.
     pub fn managers(&self) -> impl Iterator<Item = (Uid, Generation)> {
         self.users.iter().filter_map(|(uid, user)| Some((*uid, user.manager.run()?.generation)))
@@ -176,6 +181,7 @@ impl Model {
     fn view_of_user(&self, user: &User) -> UserView {
         let account = &user.account;
         let idle = self.idleness_of_user(user);
+        let last = user.troubles.last.as_ref();
         UserView {
             uid: account.uid,
             gid: account.gid,
@@ -194,6 +200,11 @@ impl Model {
             linger: user.linger,
             manager: user.manager.state(),
             manager_pid: user.manager.main().map(|main| main.pid),
+            manager_since: 0,
+            manager_restarts: user.troubles.restarts,
+            manager_error: last.map_or_else(String::new, |(why, _)| why.clone()),
+            manager_error_time: last.map_or(0, |(_, time)| *time),
+            manager_log: Vec::new(),
             notice: user.notice(),
             kept_by: self.keepers(user),
             control_group: self.settings.cgroups.then(|| format!("/user.slice/{}", account.uid.slice())),

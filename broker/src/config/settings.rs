@@ -51,6 +51,8 @@ pub struct Settings {
     pub linger_start: LingerStart,
     /// SessionStopTimeoutSec: how long the processes of a session that is ended have before they are killed.
     pub session_stop_timeout: Duration,
+    /// HookTimeoutSec: how long a hook may run before it is killed.
+    pub hook_timeout: Duration,
     /// DisplayManagers: the PAM services that are believed about seats and virtual terminals.
     pub display_managers: Vec<String>,
     /// `[Service …]`: what holds for the sessions of single PAM services.
@@ -119,6 +121,7 @@ impl Default for Settings {
             manager_stop_timeout: Duration::from_secs(120),
             linger_start: LingerStart::Boot,
             session_stop_timeout: Duration::from_secs(90),
+            hook_timeout: Duration::from_secs(10),
             display_managers: DISPLAY_MANAGERS.iter().map(|&name| name.to_owned()).collect(),
             services: super::services::built_in(),
             connections_max: 4096,
@@ -246,6 +249,7 @@ pub(super) fn apply(settings: &mut Settings, key: &str, value: &str) -> Result<A
         "managerstoptimeoutsec" => s.manager_stop_timeout = timeout(value)?,
         "lingerstart" => s.linger_start = linger_start(value)?,
         "sessionstoptimeoutsec" => s.session_stop_timeout = timeout(value)?,
+        "hooktimeoutsec" => s.hook_timeout = timeout(value)?,
         "displaymanagers" => extend(&mut s.display_managers, value)?,
         "connectionsmax" => s.connections_max = positive(value)?,
         "userconnectionsmax" => s.user_connections_max = positive(value)?,

@@ -37,7 +37,7 @@ pub(crate) async fn serve(bus: Connection, facade: &Arc<Facade>) {
     let (link, outgoing) = Link::new(bus, facade);
     // From here on nothing that changes is missed.
     let queue = link.queue.clone();
-    let follower = move |change: &Change| queue.push(Item::Change(change.clone()));
+    let follower = move |change: &Change, _: &Model| queue.push(Item::Change(change.clone()));
     broker.follow(Box::new(follower)).await;
     run(&link, outgoing, own_login1(&link)).await;
     // Whoever controls a session does so by a name on this bus.

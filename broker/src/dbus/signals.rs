@@ -30,6 +30,7 @@ pub(crate) fn of(change: &Change) -> zbus::Result<Option<Message>> {
         Change::Seat(id, changed) => {
             return properties_changed(&path_of_seat(id), &SEAT, changed.iter().flat_map(of_seat));
         }
+        Change::ManagerReady(_) => return Ok(None),
         Change::Idle(idleness) => return properties_changed(path::MANAGER, &MANAGER, idle(idleness)),
     };
     Ok(Some(signal))

@@ -8,6 +8,7 @@ mod realm;
 mod start;
 mod stop;
 mod supervise;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) use membership::{ARGUMENT as GROUPS_ARGUMENT, main as groups_main};
 use realm::Realm;
 use start::Starter;
 use supervise::{Order, Supervised};
+pub(crate) use words::Words;
 
 /// Ends what is in the cgroup of a user's manager when there is no manager, and removes it, and the readiness socket.
 /// Nothing is there, as a rule; but an usherd that could not write its files, for want of space, may have left a manager
@@ -31,6 +33,7 @@ use supervise::{Order, Supervised};
 pub(crate) async fn clear(uid: Uid, cgroups: Option<Arc<CgroupRoot>>) {
     Realm::new(cgroups).clear_strangers(uid).await;
     notify::remove_leftover(uid);
+    words::remove_leftover(uid);
 }
 
 /// The managers that run, one a user.
@@ -39,6 +42,7 @@ pub(crate) struct Managers {
     starter: Starter,
     choices: Arc<Choices>,
     running: HashMap<Uid, Running>,
+    words: Words,
 }
 
 struct Running {
@@ -47,9 +51,14 @@ struct Running {
 }
 
 impl Managers {
-    pub(crate) fn new(broker: Broker, cgroups: Option<Arc<CgroupRoot>>, choices: Choices) -> Self {
-        let starter = Starter::new(Realm::new(cgroups));
-        Self { broker, starter, choices: Arc::new(choices), running: HashMap::new() }
+    pub(crate) fn new(
+        broker: Broker,
+        cgroups: Option<Arc<CgroupRoot>>,
+        choices: Choices,
+        words: Words,
+    ) -> Self {
+        let starter = Starter::new(Realm::new(cgroups), words.clone());
+        Self { broker, starter, choices: Arc::new(choices), running: HashMap::new(), words }
     }
 
     /// Changes what is started from now on.
@@ -136,6 +145,7 @@ impl Managers {
             });
             return;
         };
+        self.words.listen_again(uid);
         let noted = notify::noted_definition(uid).map(|name| self.choices.named(&name));
         let definition = match noted {
             Some(Choice::This(_, Ok(definition))) => definition,
@@ -176,6 +186,12 @@ impl Managers {
         }
         self.running.remove(&uid);
         notify::remove_leftover(uid);
+        words::remove_leftover(uid);
+    }
+
+    /// Forgets what a user's managers have said.
+    pub(crate) fn forget_words(&self, uid: Uid) {
+        self.words.forget(uid);
     }
 
     fn order(&self, uid: Uid, generation: Generation, order: Order) {

@@ -1,6 +1,7 @@
 //! Starting one manager: its cgroup, the way on which it says that it is ready, the launcher.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -15,6 +16,7 @@ use super::fifo::{self, Fifo};
 use super::notify::{self, Readiness};
 use super::realm::Realm;
 use super::supervise::{Said, Supervised};
+use super::words::Words;
 use crate::config::{self, Definition};
 use crate::crash;
 use crate::sys::pidfd;
@@ -29,11 +31,13 @@ pub(super) struct Starter {
     pub(super) realm: Realm,
     /// What has been said about drop-ins: each login would say the same again.
     told: Arc<Mutex<HashSet<String>>>,
+    /// What managers say.
+    output: Words,
 }
 
 impl Starter {
-    pub(super) fn new(realm: Realm) -> Self {
-        Self { realm, told: Arc::default() }
+    pub(super) fn new(realm: Realm, output: Words) -> Self {
+        Self { realm, told: Arc::default(), output }
     }
 
     /// Starts the launcher, which waits for the word to go on.
@@ -66,7 +70,15 @@ impl Starter {
         }
         crash::point(crash::READINESS_BOUND);
         let (waits, launcher) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
-        let (pid, fd) = spawn(&plan, &words, cgroup.as_deref(), was_killed, &readiness, waits)
+        let output = match self.output.listen(uid, gid) {
+            Ok(output) => Some(output),
+            Err(error) => {
+                warn!(%uid, %error, "what the user manager says goes to usherd's own output, and user-status has none of it");
+                None
+            }
+        };
+        let birthplace = cgroup.as_deref().filter(|_| !was_killed);
+        let (pid, fd) = spawn(&plan, &words, (cgroup.as_deref(), birthplace), &readiness, waits, output)
             .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER))?;
         crash::point(crash::MANAGER_SPAWNED);
         // Not reaped yet, so the number is its own.
@@ -125,15 +137,15 @@ impl Starter {
 /// Starts the launcher, in its cgroup where that is possible; else it moves there itself. Its standard input is where it
 /// waits for the word to go on.
 ///
-/// Linux 6.13 and later takes a process that is born in a cgroup for one that has fled from the `cgroup.kill` written
-/// there before, whenever that was: it compares the numbers of such kills in the parent's cgroup and in this one.
+/// Not born in a cgroup that `cgroup.kill` was written to before: with Linux 6.18 such a process has been seen to be killed at
+/// once.
 fn spawn(
     plan: &Plan,
     words: &[String],
-    cgroup: Option<&Path>,
-    was_killed: bool,
+    (cgroup, birthplace): (Option<&Path>, Option<&Path>),
     readiness: &Said,
     stdin: PipeReader,
+    output: Option<File>,
 ) -> io::Result<(u32, OwnedFd)> {
     let path = match readiness {
         Said::Notify(readiness) => readiness.path(),
@@ -143,14 +155,17 @@ fn spawn(
         Said::Notify(_) => Way::Socket(&path),
         Said::Line(_) => Way::Fifo(&path),
     };
-    if let Some(cgroup) = cgroup.filter(|_| !was_killed) {
+    if let Some(cgroup) = birthplace {
         let command = plan.command(words, None, way);
-        match spawn_in_cgroup(&command, cgroup, stdin.as_fd()) {
+        match spawn_in_cgroup(&command, cgroup, stdin.as_fd(), output.as_ref().map(AsFd::as_fd)) {
             Ok(child) => return Ok(child),
             Err(error) => debug!(%error, "cannot start the user manager in its cgroup: it will move there"),
         }
     }
     let mut command = plan.command(words, cgroup, way);
+    if let Some(output) = output {
+        command.stdout(output.try_clone()?).stderr(output);
+    }
     let child = command.stdin(stdin).spawn()?;
     Ok((child.id(), pidfd::open(child.id()).map_err(|error| error.source)?))
 }

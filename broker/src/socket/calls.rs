@@ -98,7 +98,7 @@ pub(crate) async fn answer(
             finish(replies, seat).await
         }
         Call::GetUser(selector) => {
-            let user = named::user(selector.uid.unwrap_or(caller), broker).await;
+            let user = named::user(selector.uid.unwrap_or(caller), caller, service).await;
             finish(replies, user).await
         }
         Call::GetManager => {

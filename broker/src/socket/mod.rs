@@ -20,6 +20,7 @@ use usher_protocol::wire::encode_error;
 
 use crate::inbox::Broker;
 use crate::lookups::Lookups;
+use crate::manager::Words;
 use crate::memory::Memory;
 use crate::opening::Opener;
 use crate::sys::cgroup::CgroupRoot;
@@ -42,6 +43,8 @@ pub(crate) struct Service {
     pub(crate) memory: Memory,
     /// Where sessions have their cgroups; without, nesting is told by descent.
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
+    /// What user managers say.
+    pub(crate) words: Words,
 }
 
 impl Service {

@@ -13,7 +13,7 @@ use super::Service;
 use super::peer::Peer;
 use crate::belonging::Belonging;
 use crate::inbox::Broker;
-use crate::sys::idle;
+use crate::sys::{idle, pidfd};
 
 /// The session that a caller names; nothing is `self`.
 pub(super) async fn session(
@@ -39,15 +39,20 @@ pub(super) async fn session(
     Ok(SessionReply { session })
 }
 
-/// A user.
-pub(super) async fn user(uid: Uid, broker: &Broker) -> Result<UserReply, Refusal> {
+/// A user. What a manager says may be private: it is for root and the user alone.
+pub(super) async fn user(uid: Uid, caller: Uid, service: &Service) -> Result<UserReply, Refusal> {
     let look = move |model: &Model| {
         let user = model.user(uid)?;
         let sessions: Vec<_> = user.sessions.iter().filter_map(|id| model.session(id)).collect();
         Some((user, sessions))
     };
-    let (mut user, sessions) = broker.query(look).await?.ok_or(Refusal::NoSuchUser { uid: uid.get() })?;
+    let (mut user, sessions) =
+        service.broker.query(look).await?.ok_or(Refusal::NoSuchUser { uid: uid.get() })?;
     idle::fill_in_user(&mut user, &sessions);
+    user.manager_since = user.manager_pid.and_then(pidfd::running_since).unwrap_or(0);
+    if caller == uid || caller == Uid::ROOT {
+        user.manager_log = service.words.last(uid);
+    }
     Ok(UserReply { user })
 }
 

@@ -11,6 +11,11 @@ pub fn now() -> Now {
     }
 }
 
+/// The time since boot, in microseconds, time in suspend included.
+pub fn since_boot() -> u64 {
+    microseconds(clock_gettime(ClockId::Boottime))
+}
+
 fn microseconds(time: Timespec) -> u64 {
     let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
     // Neither is negative unless somebody has set the clock to before 1970.

@@ -120,6 +120,16 @@ pub fn parents(pid: u32) -> impl Iterator<Item = LeaderPid> {
     iter::successors(parent(pid), move |&pid| parent(pid)).take(LIMIT).map_while(|pid| leader_of(pid).ok())
 }
 
+/// Since when a process runs: CLOCK_REALTIME, in microseconds, as exact as a tick of the kernel's.
+pub fn running_since(pid: u32) -> Option<u64> {
+    let start = stat(pid).ok()?.start;
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    // proc_pid_stat(5): ticks since boot, time in suspend included.
+    let started = u64::try_from(u128::from(start) * 1_000_000 / u128::from(ticks)).ok()?;
+    let age = super::clock::since_boot().saturating_sub(started);
+    Some(super::clock::now().realtime.saturating_sub(age))
+}
+
 /// The audit session that the process belongs to, if any.
 pub fn audit_session(pid: u32) -> Option<u32> {
     let text = proc::read(&format!("/proc/{pid}/sessionid")).ok()?;

@@ -98,6 +98,7 @@ pub(super) fn clone_and_exec(
     words: &[CString],
     cgroup: BorrowedFd<'_>,
     stdin: BorrowedFd<'_>,
+    output: Option<BorrowedFd<'_>>,
     failure: BorrowedFd<'_>,
 ) -> io::Result<(u32, OwnedFd)> {
     // Everything that the child needs is made before: other threads of this process do not exist in it, and may hold the
@@ -122,7 +123,12 @@ pub(super) fn clone_and_exec(
         // program or ends. The strings and arrays are ended by NUL and null and are alive; CLONE_CLEAR_SIGHAND has
         // taken the handlers away.
         unsafe {
-            if libc::dup2(stdin.as_raw_fd(), libc::STDIN_FILENO) != -1 {
+            let input = libc::dup2(stdin.as_raw_fd(), libc::STDIN_FILENO) != -1;
+            let output = output.is_none_or(|output| {
+                libc::dup2(output.as_raw_fd(), libc::STDOUT_FILENO) != -1
+                    && libc::dup2(output.as_raw_fd(), libc::STDERR_FILENO) != -1
+            });
+            if input && output {
                 libc::execve(program, argv.as_ptr(), envp.as_ptr());
             }
             let errno = *libc::__errno_location();

@@ -14,8 +14,8 @@ use rustix::fs::OFlags;
 
 use super::raw;
 
-/// Starts a program in a cgroup, with an empty environment, that standard input, and the calling process's standard output
-/// and error. Of the command, the program (a path) and its arguments are used. Returns the process's number
+/// Starts a program in a cgroup, with an empty environment, that standard input, and that standard output and error; the
+/// calling process's where none is given. Of the command, the program (a path) and its arguments are used. Returns the process's number
 /// and a pidfd; it is a child of the calling process.
 ///
 /// # Errors
@@ -24,13 +24,14 @@ pub fn spawn_in_cgroup(
     command: &Command,
     cgroup: &Path,
     stdin: BorrowedFd<'_>,
+    output: Option<BorrowedFd<'_>>,
 ) -> io::Result<(u32, OwnedFd)> {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words = words.map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
     let directory = (OFlags::PATH | OFlags::DIRECTORY).bits().cast_signed();
     let cgroup = File::options().read(true).custom_flags(directory).open(cgroup)?;
     let (mut reader, writer) = io::pipe()?;
-    let (pid, pidfd) = raw::clone_and_exec(&words, cgroup.as_fd(), stdin, writer.as_fd())?;
+    let (pid, pidfd) = raw::clone_and_exec(&words, cgroup.as_fd(), stdin, output, writer.as_fd())?;
     drop(writer);
     // Ends without a word when execve has closed the other end.
     let mut errno = [0; size_of::<i32>()];

@@ -185,6 +185,9 @@ pub fn user(view: &UserView) -> Properties {
         .bool("Linger", view.linger)
         .add_ours("Manager", Value::Text(view.manager.to_string()))
         .add_ours("ManagerPID", Value::Number(view.manager_pid.unwrap_or(0).into()))
+        .add_ours("ManagerSince", Value::Number(view.manager_since))
+        .add_ours("ManagerRestarts", Value::Number(view.manager_restarts))
+        .add_ours("ManagerError", Value::Text(view.manager_error.clone()))
         .add_ours("Notice", Value::Text(view.notice.clone()))
         .add_ours("ControlGroup", Value::Text(view.control_group.clone().unwrap_or_default()))
 }

@@ -74,18 +74,13 @@ pub fn session(view: &SessionView, leader: Option<&str>, now: &Now) -> Block {
         .unless_empty("Unit", view.scope.clone().unwrap_or_default())
 }
 
-/// A user's block. Three lines are usher's own and appear only when there is something to say: what keeps a user who is not
+/// A user's block. Four lines are usher's own and appear only when there is something to say: what keeps a user who is not
 /// logged in is one of them.
 pub fn user(view: &UserView, now: &Now) -> Block {
-    use ManagerState::{Failed, Restarting, Starting};
     let block = Block {
         title: format!("{} ({})", view.name, view.uid),
         at_least: "Sessions".len(),
         ..Block::default()
-    };
-    let manager = match view.manager {
-        Starting | Restarting | Failed => view.manager.as_str(),
-        _ => "",
     };
     let keepers = match view.state {
         UserState::Lingering | UserState::Closing => view.kept_by.join(", "),
@@ -95,11 +90,61 @@ pub fn user(view: &UserView, now: &Now) -> Block {
         .unless_empty("Since", since(view.timestamp, view.timestamp_monotonic, now))
         .line("State", view.state.as_str())
         .unless_empty("Kept by", keepers)
-        .unless_empty("Manager", manager)
+        .unless_empty("Manager", manager(view, now))
+        .unless_empty("Error", error(view, now))
         .unless_empty("Notice", &view.notice)
         .unless_empty("Sessions", marked(&view.sessions, view.display.as_ref()))
         .line("Linger", yes_no(view.linger))
         .unless_empty("Unit", &view.slice)
+}
+
+/// What a user's manager has said last, below everything else.
+pub fn manager_log(view: &UserView) -> String {
+    let mut out = String::new();
+    if !view.manager_log.is_empty() {
+        text::push_line(&mut out, "");
+    }
+    for line in &view.manager_log {
+        text::push_line(&mut out, &text::escape(line));
+    }
+    out
+}
+
+/// How the manager is, with its process, since when that runs, and how often there was another one before.
+fn manager(view: &UserView, now: &Now) -> String {
+    if view.manager == ManagerState::None {
+        return String::new();
+    }
+    let mut words = vec![view.manager.to_string()];
+    words.extend(view.manager_pid.map(|pid| format!("process {pid}")));
+    let since = ago(view.manager_since, now);
+    words.extend((!since.is_empty()).then(|| format!("since {since}")));
+    words.extend(match view.manager_restarts {
+        0 => None,
+        1 => Some("restarted once".to_owned()),
+        times => Some(format!("restarted {times} times")),
+    });
+    words.join("; ")
+}
+
+/// What has gone wrong last, where the notice, which is about now, does not say it.
+fn error(view: &UserView, now: &Now) -> String {
+    let error = &view.manager_error;
+    if error.is_empty() || view.notice.contains(error) {
+        return String::new();
+    }
+    match ago(view.manager_error_time, now) {
+        time if time.is_empty() => error.clone(),
+        time => format!("{error} (at {time})"),
+    }
+}
+
+/// A moment and how long ago it was, by the clock that people have.
+fn ago(realtime: u64, now: &Now) -> String {
+    match time::timestamp(realtime, &now.zone) {
+        stamp if stamp.is_empty() => stamp,
+        stamp => format!("{stamp}, {}", time::age(realtime, now.realtime)),
+    }
 }
 
 /// A seat's block: its last line is the head of the tree of devices.

@@ -55,6 +55,7 @@ fn print_user(context: &mut Context<'_>, index: usize, user: &UserView) -> anyho
     }
     let block = status::user(user, &context.now);
     print_block(context, index, &block, user.control_group.as_deref());
+    context.out.push_str(&status::manager_log(user));
     Ok(())
 }
 

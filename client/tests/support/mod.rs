@@ -137,7 +137,8 @@ pub(crate) fn user(fields: Value) -> UserView {
         "timestamp_monotonic": 1000, "runtime_path": "/run/user/1002", "service": "user@1002.service",
         "slice": "user-1002.slice", "display": "c4", "state": "active", "sessions": ["c6", "c5", "c4"],
         "idle_hint": false, "idle_since": 0, "idle_since_monotonic": 0, "linger": false, "manager": "ready",
-        "manager_pid": 111, "notice": "", "kept_by": [], "control_group": null,
+        "manager_pid": 111, "manager_since": 0, "manager_restarts": 0, "manager_error": "",
+        "manager_error_time": 0, "manager_log": [], "notice": "", "kept_by": [], "control_group": null,
     });
     merge(&mut view, fields);
     serde_json::from_value(view).expect("a user")

@@ -102,6 +102,22 @@ pub struct UserView {
     pub manager: ManagerState,
     /// The manager's process, if it runs.
     pub manager_pid: Option<u32>,
+    /// Since when that process runs, CLOCK_REALTIME; 0 if none does.
+    #[serde(default)]
+    pub manager_since: u64,
+    /// How often the manager was started again after it had died, since usherd was started or the user came.
+    #[serde(default)]
+    pub manager_restarts: u64,
+    /// What has gone wrong with the manager last, since usherd was started or the user came; empty when nothing has.
+    #[serde(default)]
+    pub manager_error: String,
+    /// When that was, CLOCK_REALTIME; 0 when nothing has.
+    #[serde(default)]
+    pub manager_error_time: u64,
+    /// The last lines that the manager has written to its standard output and error, oldest first. For root and the user
+    /// alone, and only where one user is asked for.
+    #[serde(default)]
+    pub manager_log: Vec<String>,
     /// What is wrong with the manager or the runtime directory, and what to do; empty when nothing is.
     pub notice: String,
     /// What keeps the user, in words: each open session, each one that has processes left, the linger flag, the stop delay.

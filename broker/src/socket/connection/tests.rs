@@ -18,6 +18,7 @@ fn service() -> (Service, Receiver<Message>) {
     let (broker, inbox) = Broker::new();
     let guests = Arc::new(Guests::new(10, 10));
     let service = Service {
+        words: Default::default(),
         lookups: Lookups::new(broker.clone()),
         broker,
         guests,

@@ -37,7 +37,21 @@ fn a_manager_s_session_is_told_as_well_and_the_display_with_every_one() {
 fn without_cgroups_a_session_stands_for_its_user_as_soon_as_it_is_told() {
     let mut world = World::with(|s| s.cgroups = false);
     world.login(Login::of(alice()));
-    assert_eq!(world.told(), ["user 1000 is new", "session 1 is new", "user 1000 display 1"]);
+    let all = ["user 1000 is new", "session 1 is new", "user 1000 display 1", "user 1000 has a manager"];
+    assert_eq!(world.told(), all);
+}
+
+#[test]
+fn a_manager_is_told_each_time_it_is_ready() {
+    let mut world = World::new(Settings::default());
+    world.login(Login::of(alice()));
+    assert!(world.told().contains(&"user 1000 has a manager".to_owned()));
+    let main = world.kernel.user_files[&alice()].manager.unwrap();
+    world.exit(main);
+    world.drive();
+    assert_eq!(world.told(), ["user 1000 has a manager"]);
+    world.login(Login::of(alice()));
+    assert!(!world.told().contains(&"user 1000 has a manager".to_owned()), "it had one");
 }
 
 #[test]
@@ -77,10 +91,17 @@ fn another_terminal_is_another_active_session() {
     let (_, first) = world.login(Login::of(alice()).on_vt(1));
     assert_eq!(
         world.told(),
-        ["user 1000 is new", "session 1 is new", "user 1000 display 1", "seat0 active 1"]
+        [
+            "user 1000 is new",
+            "session 1 is new",
+            "user 1000 display 1",
+            "seat0 active 1",
+            "user 1000 has a manager"
+        ]
     );
     let (_, second) = world.login(Login::of(bob()).on_vt(2));
-    assert_eq!(world.told(), ["user 1001 is new", "session 2 is new", "user 1001 display 2"]);
+    let all = ["user 1001 is new", "session 2 is new", "user 1001 display 2", "user 1001 has a manager"];
+    assert_eq!(world.told(), all);
     let mut to = |vt: u32| {
         world.kernel.foreground = vt.try_into().ok();
         world.send(Event::VtChanged { foreground: vt.try_into().ok() });

@@ -32,6 +32,7 @@ fn the_flag_is_on_the_disk_before_anything_follows_from_it() {
         "save user 1000 lingering",
         "release manager 1000",
         "save user 1000 lingering",
+        "tell user 1000 has a manager",
     ];
     assert_eq!(world.take_log(), all);
     assert!(world.model.user(alice()).unwrap().linger);

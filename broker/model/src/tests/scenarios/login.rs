@@ -39,7 +39,7 @@ fn the_first_login_is_on_file_before_anything_is_done_and_done_before_anyone_is_
     assert_eq!((reply.manager, reply.wait_usec), (ManagerState::Starting, 10 * SECOND));
 
     world.settle();
-    assert_eq!(world.take_log(), ["save user 1000 active", "reply settled"]);
+    assert_eq!(world.take_log(), ["save user 1000 active", "tell user 1000 has a manager", "reply settled"]);
     let last = world.reply(sent.request);
     assert_eq!((last.phase, last.manager, last.wait_usec), (OpenPhase::Settled, ManagerState::Ready, 0));
     assert_eq!((last.notice.as_str(), last.session), ("", Some("1".parse().unwrap())));

@@ -440,6 +440,7 @@ fn in_words(change: &Change) -> String {
     match change {
         Change::UserNew(uid) => format!("tell user {uid} is new"),
         Change::UserRemoved(uid) => format!("tell user {uid} is gone"),
+        Change::ManagerReady(uid) => format!("tell user {uid} has a manager"),
         Change::SessionNew(id) => format!("tell session {id} is new"),
         Change::SessionRemoved(id) => format!("tell session {id} is gone"),
         Change::Session(id, properties) => format!("tell session {id} {properties:?}"),

@@ -114,6 +114,7 @@ impl Follower {
                     }
                 }
             }
+            Change::ManagerReady(uid) => assert!(self.users.contains_key(&uid), "{uid} is not here"),
             Change::Idle(_) => {}
             Change::Lock(id) | Change::Unlock(id) => assert!(self.sessions.contains_key(&id), "{change:?}"),
         }
