@@ -15,13 +15,18 @@ const BOB: u32 = 1002;
 const BUDGET: Duration = Duration::from_secs(5 + 2 + 3);
 
 /// Settings for the cast: little waiting.
-pub(crate) const CONFIG: &str = "[Login]\nUserStopDelaySec=0\nManager=/usr/local/bin/manager\nManagerReadyWaitSec=2\n\
+pub(crate) const CONFIG: &str = "[Service in-a-job]\nCgroup=adopt\n[Login]\nUserStopDelaySec=0\nManager=/usr/local/bin/manager\nManagerReadyWaitSec=2\n\
     ManagerStopTimeoutSec=500ms\nSessionStopTimeoutSec=200ms\nLingerStart=home-available\n";
 
 /// The PAM service of an application with pam_systemd: it speaks D-Bus.
 pub(crate) const OVER_THE_BUS: &str = "over-the-bus";
 /// A display manager's, whose sessions are on a virtual terminal that nobody looks at.
 pub(crate) const ON_THE_SEAT: &str = "lightdm";
+
+/// The service of a login that a batch system has put into a job of its own.
+pub(crate) const IN_A_JOB: &str = "in-a-job";
+const TAKE: &str = "#!/bin/sh\n[ $PAM_TYPE = open_session ] || exit 0\nmkdir -p /sys/fs/cgroup/jobs/$PPID\n\
+    echo $PPID > /sys/fs/cgroup/jobs/$PPID/cgroup.procs\n";
 
 /// Virtual terminals that are none: one that is looked at for ever, and no way to another.
 const TERMINALS: &str = "mount -t tmpfs none /sys/class/tty && mkdir /sys/class/tty/tty0 &&
@@ -34,6 +39,9 @@ pub(crate) fn machine() -> Machine {
         // What is optional counts if nothing else is there.
         .pam_line(OVER_THE_BUS, "session required pam_permit.so")
         .pam_line(OVER_THE_BUS, "session optional pam_systemd.so")
+        .file("/etc/take.sh", TAKE, 0o755, 0)
+        .pam_line(IN_A_JOB, "session required pam_exec.so /etc/take.sh")
+        .pam_line(IN_A_JOB, "session optional pam_usher.so")
         .file("/etc/seat.env", "XDG_SEAT=seat0\nXDG_VTNR=7\n", 0o644, 0)
         .pam_line(ON_THE_SEAT, "session required pam_env.so envfile=/etc/seat.env")
         .pam_line(ON_THE_SEAT, "session optional pam_usher.so");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use usher_tests::Machine;
 
-use super::cast::{Cast, ON_THE_SEAT, OVER_THE_BUS};
+use super::cast::{Cast, IN_A_JOB, ON_THE_SEAT, OVER_THE_BUS};
 use super::{arm, manager, start_doomed};
 use crate::faults_common::*;
 
@@ -149,6 +149,25 @@ pub(crate) const SCENES: &[Scene] = &[
         act: |cast| {
             cast.log_in_at_last_by(OVER_THE_BUS);
             let session = cast.die();
+            cast.wait_session_gone(&session);
+        },
+        meanwhile: NOTHING,
+    },
+    Scene {
+        name: "a login in a job ends and leaves a process there",
+        kind: Kind::Running,
+        before: |cast| {
+            alice_is_in(cast);
+            cast.log_in_at_last_by(IN_A_JOB);
+            cast.dead = vec![cast.logins[1].leave().to_string()];
+        },
+        act: |cast| {
+            let session = cast.die();
+            cast.machine.wait_for("the session to be closing", || {
+                state_of(cast.machine, &session).as_deref() == Some("closing")
+            });
+            let left = cast.dead.pop().expect("a process");
+            cast.machine.sh(&format!("kill -KILL {left}"));
             cast.wait_session_gone(&session);
         },
         meanwhile: NOTHING,
