@@ -3,7 +3,7 @@
 mod guide_common;
 
 use guide_common::*;
-use usher_tests::{ALICE, BOB, Machine, ROOT};
+use usher_tests::{ALICE, BOB, Machine, ROOT, Shell};
 
 const PERMIT: &str = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\n";
 
@@ -106,7 +106,7 @@ fn it_is_one_for_each_user_and_not_for_each_session() {
     shells[0].ask("systemd-run --user --quiet --unit=mine sleep 1000");
     assert_eq!(shells[1].ask("systemctl --user is-active mine.service"), "active");
     assert_eq!(shells[2].try_ask("systemctl --user is-active mine.service").1, "inactive");
-    shells.map(|shell| shell.close());
+    shells.into_iter().for_each(Shell::close);
     machine.wait_gone(&ALICE);
     machine.wait_gone(&BOB);
 }
@@ -172,11 +172,14 @@ fn root_has_one_of_its_own() {
 fn several_users_have_theirs_at_once() {
     let machine = guide().user("carol", 1003).boot();
     let _usherd = machine.start_usherd();
+    // Everybody is there while the others are looked for.
+    let everybody = std::sync::Barrier::new(3);
     std::thread::scope(|scope| {
         for (name, uid) in [("alice", 1001), ("bob", 1002), ("carol", 1003)] {
-            let machine = &machine;
+            let (machine, everybody) = (&machine, &everybody);
             scope.spawn(move || {
                 let mut shell = log_in(machine, name);
+                everybody.wait();
                 assert_eq!(shell.ask("systemd-run --user --quiet --wait --pipe id -u"), uid.to_string());
                 let directory = format!("/run/user/{uid}");
                 let said = "systemd-run --user --quiet --wait --pipe sh -c 'echo $XDG_RUNTIME_DIR'";
@@ -190,6 +193,7 @@ fn several_users_have_theirs_at_once() {
                     let (code, said) = shell.try_ask(&ask);
                     assert!(code != 0 && said.contains("Permission denied"), "{name} and {other}: {said}");
                 }
+                everybody.wait();
                 shell.close();
             });
         }
