@@ -172,14 +172,15 @@ fn root_has_one_of_its_own() {
 fn several_users_have_theirs_at_once() {
     let machine = guide().user("carol", 1003).boot();
     let _usherd = machine.start_usherd();
-    // Everybody is there while the others are looked for.
-    let everybody = std::sync::Barrier::new(3);
-    std::thread::scope(|scope| {
-        for (name, uid) in [("alice", 1001), ("bob", 1002), ("carol", 1003)] {
-            let (machine, everybody) = (&machine, &everybody);
+    let shells: Vec<_> = std::thread::scope(|scope| {
+        let people = [("alice", 1001), ("bob", 1002), ("carol", 1003)];
+        let logins = people.map(|(name, uid)| {
+            let machine = &machine;
             scope.spawn(move || {
                 let mut shell = log_in(machine, name);
-                everybody.wait();
+                machine.wait_for("everybody", || {
+                    [1001, 1002, 1003].iter().all(|uid| machine.exists(format!("/run/user/{uid}/systemd/private")))
+                });
                 assert_eq!(shell.ask("systemd-run --user --quiet --wait --pipe id -u"), uid.to_string());
                 let directory = format!("/run/user/{uid}");
                 let said = "systemd-run --user --quiet --wait --pipe sh -c 'echo $XDG_RUNTIME_DIR'";
@@ -193,11 +194,13 @@ fn several_users_have_theirs_at_once() {
                     let (code, said) = shell.try_ask(&ask);
                     assert!(code != 0 && said.contains("Permission denied"), "{name} and {other}: {said}");
                 }
-                everybody.wait();
-                shell.close();
-            });
-        }
+                // Closed once nobody looks for anybody any more.
+                shell
+            })
+        });
+        logins.into_iter().map(|login| login.join().expect("a login")).collect()
     });
+    shells.into_iter().for_each(Shell::close);
     for name in ["alice", "bob", "carol"] {
         let file = format!("/run/user/{}", machine.run(&["id", "-u", name]).text());
         machine.wait_for(&format!("{name} to be gone"), || !machine.exists(&file));
