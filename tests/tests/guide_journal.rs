@@ -3,6 +3,8 @@
 
 mod guide_common;
 
+use std::os::unix::net::UnixStream;
+
 use guide_common::*;
 use usher_tests::{ALICE, BOB, Background, Machine};
 
@@ -17,7 +19,7 @@ fn start_journald(machine: &Machine) -> Background<'_> {
     let mut journald = machine.spawn(&[JOURNALD]);
     machine.wait_for("journald to listen", || {
         assert!(journald.is_running(), "{}", journald.log());
-        machine.exists("/run/systemd/journal/stdout")
+        UnixStream::connect(machine.file("/run/systemd/journal/stdout")).is_ok()
     });
     machine.run(&["journalctl", "--flush"]);
     journald
@@ -46,8 +48,7 @@ fn journalctl_user_shows_what_her_services_say() {
         }
         let said =
             shell.ask("journalctl --no-pager --user-unit say.service -o json -g 'words of' | tail -n 1");
-        let slice = format!("\"_SYSTEMD_USER_UNIT\":\"say.service\"");
-        assert!(said.contains(&slice), "{said}");
+        assert!(said.contains("\"_SYSTEMD_USER_UNIT\":\"say.service\""), "{said}");
     }
     // And the last lines are in the unit's status.
     let status = alices.try_ask("systemctl --user --no-pager --full status say.service").1;
@@ -56,6 +57,26 @@ fn journalctl_user_shows_what_her_services_say() {
     bobs.close();
     machine.wait_gone(&ALICE);
     machine.wait_gone(&BOB);
+}
+
+/// A manager that was there before reaches the next journald.
+#[test]
+fn journalctl_user_goes_on_after_a_restart_of_journald() {
+    let machine = guide().boot();
+    let mut journald = start_journald(&machine);
+    let _usherd = machine.start_usherd();
+    let mut shell = log_in(&machine, "alice");
+    journald.terminate();
+    let _next = start_journald(&machine);
+    shell.ask("systemd-run --user --quiet --wait --unit=after echo 'said to the next one'");
+    machine.wait_for("the words", || {
+        shell
+            .try_ask("journalctl --user --no-pager -o cat -u after.service")
+            .1
+            .contains("said to the next one")
+    });
+    shell.close();
+    machine.wait_gone(&ALICE);
 }
 
 #[test]

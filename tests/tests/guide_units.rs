@@ -321,3 +321,65 @@ fn a_daemon_runs_from_the_first_login_to_the_last_logout() {
     machine.wait_gone(&ALICE);
     assert_eq!(machine.read("/home/alice/log"), "start\nreload\nend\n");
 }
+
+/// As desktops do it: the session's target binds graphical-session.target, which nobody starts by name.
+#[test]
+fn graphical_session_target_comes_and_goes_with_the_desktops_target() {
+    let applet = "[Unit]\nPartOf=graphical-session.target\nAfter=graphical-session.target\n\n[Service]\n\
+        ExecStart=/bin/sh -c 'echo $DISPLAY > %h/display; exec sleep infinity'\n\n[Install]\nWantedBy=graphical-session.target\n";
+    let desktop = "[Unit]\nBindsTo=graphical-session.target\nWants=graphical-session-pre.target\nAfter=graphical-session-pre.target\n";
+    let machine = guide()
+        .user_unit("alice", "applet.service", applet)
+        .user_unit("alice", "desktop-session.target", desktop)
+        .boot();
+    let _usherd = machine.start_usherd();
+    machine.as_user("alice", &["systemctl", "--user", "--quiet", "enable", "applet.service"]);
+    let mut shell = log_in(&machine, "alice");
+    assert_eq!(shell.try_ask("systemctl --user is-active applet.service").1, "inactive");
+    // What a window manager's start file does.
+    shell.ask("export DISPLAY=:3; systemctl --user import-environment DISPLAY");
+    shell.ask("systemctl --user start desktop-session.target");
+    for unit in ["graphical-session.target", "applet.service"] {
+        wait_unit(&machine, &mut shell, unit, "active");
+    }
+    wait_text(&machine, "/home/alice/display", ":3");
+    shell.ask("systemctl --user stop desktop-session.target");
+    for unit in ["graphical-session.target", "applet.service"] {
+        wait_unit(&machine, &mut shell, unit, "inactive");
+    }
+    shell.close();
+    machine.wait_gone(&ALICE);
+}
+
+#[test]
+fn an_agent_with_a_socket_below_the_runtime_directory_is_shared_by_all_sessions() {
+    let agent = "[Service]\nType=simple\nExecStart=/usr/bin/ssh-agent -D -a %t/ssh-agent.socket\n\n[Install]\nWantedBy=default.target\n";
+    let machine = guide().user_unit("alice", "ssh-agent.service", agent).boot();
+    let _usherd = machine.start_usherd();
+    machine.as_user("alice", &["systemctl", "--user", "--quiet", "enable", "ssh-agent.service"]);
+    let mut first = log_in(&machine, "alice");
+    let mut second = machine.login("alice");
+    machine.wait_for("the agent's socket", || machine.exists("/run/user/1001/ssh-agent.socket"));
+    let agent = "export SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/ssh-agent.socket";
+    first.ask(&format!("{agent}; ssh-keygen -q -t ed25519 -N '' -C guide -f ~/key && ssh-add -q ~/key"));
+    assert!(second.ask(&format!("{agent}; ssh-add -l")).contains(" guide "));
+    first.close();
+    machine.wait_for("one session", || machine.sessions(&ALICE).len() == 1);
+    assert!(second.ask("ssh-add -l").contains(" guide "));
+    second.close();
+    machine.wait_gone(&ALICE);
+}
+
+#[test]
+fn systemd_run_makes_a_unit_of_a_command_now_and_later() {
+    let machine = guide().boot();
+    let _usherd = machine.start_usherd();
+    let mut shell = log_in(&machine, "alice");
+    assert_eq!(shell.ask("systemd-run --user --quiet --wait --pipe id -un"), "alice");
+    let (code, _) = shell.try_ask("systemd-run --user --quiet --wait sh -c 'exit 7'");
+    assert_eq!(code, 7);
+    shell.ask("systemd-run --user --quiet --on-active=100ms --timer-property=AccuracySec=1ms touch /home/alice/later");
+    machine.wait_for("the timer to elapse", || machine.exists("/home/alice/later"));
+    shell.close();
+    machine.wait_gone(&ALICE);
+}
