@@ -4,7 +4,7 @@
 use usher_protocol::ids::Uid;
 use usher_protocol::messages::Refusal;
 
-/// What a peer asks to change. [`Action::rule`] says who may.
+/// What a peer asks to change. The table in this file says who may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Register a session.
