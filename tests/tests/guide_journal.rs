@@ -3,9 +3,8 @@
 
 mod guide_common;
 
-use std::os::unix::net::UnixStream;
-
 use guide_common::*;
+use usher_tests::spec::{NOTIFICATIONS, NOTIFY_SOCKET};
 use usher_tests::{ALICE, BOB, Background, Machine};
 
 const JOURNALD: &str = "/lib/systemd/systemd-journald";
@@ -16,18 +15,20 @@ fn start_journald(machine: &Machine) -> Background<'_> {
     machine.sh(
         "mkdir -p /var/log/journal /run/systemd/journal; [ -s /etc/machine-id ] || systemd-machine-id-setup",
     );
-    let mut journald = machine.spawn(&[JOURNALD]);
-    machine.wait_for("journald to listen", || {
+    let mut journald = machine.spawn_with(&[JOURNALD], None, &[("NOTIFY_SOCKET", NOTIFY_SOCKET)]);
+    let ready = format!("{} READY=1", journald.pid());
+    machine.wait_for("journald to be ready", || {
         assert!(journald.is_running(), "{}", journald.log());
-        UnixStream::connect(machine.file("/run/systemd/journal/stdout")).is_ok()
+        machine.read(NOTIFICATIONS).lines().any(|line| line == ready)
     });
     machine.run(&["journalctl", "--flush"]);
     journald
 }
 
+/// The services stay: of a process that has ended, journald can no more find out whose it was.
 #[test]
 fn journalctl_user_shows_what_her_services_say() {
-    let unit = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo words of %u; echo and more >&2'\n";
+    let unit = "[Service]\nExecStart=/bin/sh -c 'echo words of %u; echo and more >&2; exec sleep infinity'\n";
     let machine =
         guide().user_unit("alice", "say.service", unit).user_unit("bob", "say.service", unit).boot();
     let _journald = start_journald(&machine);
@@ -68,7 +69,9 @@ fn journalctl_user_goes_on_after_a_restart_of_journald() {
     let mut shell = log_in(&machine, "alice");
     journald.terminate();
     let _next = start_journald(&machine);
-    shell.ask("systemd-run --user --quiet --wait --unit=after echo 'said to the next one'");
+    shell.ask(
+        "systemd-run --user --quiet --unit=after sh -c 'echo said to the next one; exec sleep infinity'",
+    );
     machine.wait_for("the words", || {
         shell
             .try_ask("journalctl --user --no-pager -o cat -u after.service")
