@@ -46,6 +46,8 @@ fn environment_d_of_the_administrator_and_of_the_user_over_it() {
     let mut shell = log_in(&machine, "alice");
     assert_eq!(in_service(&mut shell, "FIRST"), "administrator");
     assert_eq!(in_service(&mut shell, "SECOND"), "user");
+    shell.ask("echo SECOND=later > ~/.config/environment.d/20-mine.conf; systemctl --user daemon-reload");
+    assert_eq!(in_service(&mut shell, "SECOND"), "later");
     let mut bobs = log_in(&machine, "bob");
     assert_eq!(in_service(&mut bobs, "SECOND"), "administrator");
     shell.close();

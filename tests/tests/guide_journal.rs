@@ -83,6 +83,20 @@ fn journalctl_user_goes_on_after_a_restart_of_journald() {
 }
 
 #[test]
+fn journalctl_user_works_where_journald_comes_after_the_manager() {
+    let machine = guide().boot();
+    let _usherd = machine.start_usherd();
+    let mut shell = log_in(&machine, "alice");
+    let _journald = start_journald(&machine);
+    shell.ask("systemd-run --user --quiet --unit=late sh -c 'echo said late; exec sleep infinity'");
+    machine.wait_for("the words", || {
+        shell.try_ask("journalctl --user --no-pager -o cat -u late.service").1.contains("said late")
+    });
+    shell.close();
+    machine.wait_gone(&ALICE);
+}
+
+#[test]
 fn systemd_tmpfiles_user_makes_what_she_asks_for() {
     let machine = guide()
         .file(

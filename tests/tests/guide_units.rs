@@ -383,3 +383,24 @@ fn systemd_run_makes_a_unit_of_a_command_now_and_later() {
     shell.close();
     machine.wait_gone(&ALICE);
 }
+
+#[test]
+fn daemon_reload_and_daemon_reexec_take_up_a_changed_unit() {
+    let unit = "[Unit]\nDescription=one\n\n[Service]\nExecStart=/bin/sleep infinity\n";
+    let machine = guide().user_unit("alice", "changed.service", unit).boot();
+    let _usherd = machine.start_usherd();
+    let mut shell = log_in(&machine, "alice");
+    shell.ask("systemctl --user start changed.service");
+    let show = |property| format!("systemctl --user show -P {property} changed.service");
+    let pid = shell.ask(&show("MainPID"));
+    let manager = machine.manager(&ALICE);
+    for (verb, before, after) in [("daemon-reload", "one", "two"), ("daemon-reexec", "two", "three")] {
+        shell.ask(&format!("sed -i s/{before}/{after}/ ~/.config/systemd/user/changed.service"));
+        shell.ask(&format!("systemctl --user {verb}"));
+        assert_eq!(shell.ask(&show("Description")), after, "{verb}");
+        assert_eq!(shell.ask(&show("MainPID")), pid, "{verb}");
+        assert_eq!(machine.manager(&ALICE), manager, "{verb}");
+    }
+    shell.close();
+    machine.wait_gone(&ALICE);
+}

@@ -138,7 +138,8 @@ fn cover_with_tmpfs(entries: usize) -> Result<(), Failure> {
         let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         fsconfig_set_string(&context, "source", "usher")?;
         fsconfig_set_string(&context, "mode", "0755")?;
-        fsconfig_set_string(&context, "size", "64k")?;
+        // systemd reloads and re-executes only where 16 MiB are free here. Only root can write; nothing is used until then.
+        fsconfig_set_string(&context, "size", "32m")?;
         // A mount point for each entry, the marker, and room for a few more.
         fsconfig_set_string(&context, "nr_inodes", (entries + 64).to_string())?;
         fsconfig_create(&context)?;

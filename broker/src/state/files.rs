@@ -17,8 +17,9 @@ use crate::crash;
 use crate::sys::{Context, Result, SysError};
 
 /// Everything that has to exist before any client looks. `machines` is machined's, but without it libsystemd's
-/// monitors fail as a whole.
-const DIRECTORIES: [&str; 6] = ["seats", "sessions", "users", "machines", "inhibit", "shutdown"];
+/// monitors fail as a whole; `journal` is journald's, and a user manager that is started before journald sees what comes into
+/// it only if it is there by then.
+const DIRECTORIES: [&str; 7] = ["seats", "sessions", "users", "machines", "inhibit", "shutdown", "journal"];
 
 /// Larger than any file that was written here.
 const SIZE_LIMIT: u64 = 4 << 20;
