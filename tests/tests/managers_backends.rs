@@ -22,7 +22,7 @@ struct Backend {
 /// A service that runs for ever and notes its number; at SIGTERM it says good-bye.
 fn run_script() -> String {
     format!(
-        "#!/bin/sh\ntrap 'kill $!; echo bye > {PID}; exit 0' TERM\necho $$ > {PID}\nwhile :; do sleep 1000 & wait $!; done\n"
+        "#!/bin/sh\ntrap 'kill $!; wait $!; echo bye > {PID}; exit 0' TERM\necho $$ > {PID}\nwhile :; do sleep 1000 & wait $!; done\n"
     )
 }
 
