@@ -1,14 +1,16 @@
 //! `cargo xtask bench`: what a login waits for in pam_open_session and pam_close_session, beside what the kernel and
-//! the bare user manager take for the same; what usherd holds in memory; how fast it is back after `kill -9`; what all
+//! bare user managers take for the same; what usherd holds in memory; how fast it is back after `kill -9`; what all
 //! that costs with a bus, and what a client of the bus waits for ([`bus`]).
 //!
 //! `usher-pam-load` measures, in a machine of its own, as a PAM application, and `usher-bus-load` as a client of the bus; this
 //! module says what is measured and in which order ([`plan`]), sums up ([`stats`]) and prints ([`report`]). Cases that are compared take turns, so that a
 //! drift of the machine meets all of them.
 
+mod backend;
 mod bare;
 mod bus;
 mod bus_report;
+mod first;
 mod plan;
 mod report;
 mod stats;

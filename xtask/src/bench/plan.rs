@@ -9,8 +9,9 @@ use serde::Serialize;
 use usher_tests::Machine;
 use usher_tests::load::{self, Held, Logins};
 
-use super::bare::{Floor, Ready};
+use super::bare::Floor;
 use super::bus::{self, Bus};
+use super::first::{self, First};
 use super::stats::{Times, millis};
 use super::usherd::{Memory, Usherd};
 
@@ -21,8 +22,8 @@ pub(crate) struct Plan {
     pub(super) rounds: usize,
     /// Logins of each case in a round.
     pub(super) per_round: usize,
-    /// First logins, and as many bare managers.
-    first: usize,
+    /// First logins with each manager, and as many bare managers.
+    pub(super) first: usize,
     /// Logins with a rest before each.
     isolated: usize,
     /// Sessions to hold: a few, then many.
@@ -43,37 +44,12 @@ const AT_ONCE: [usize; 3] = [1, 8, 32];
 pub(super) const USHER: &str = "usher-bench";
 const PERMIT: &str = "permit-bench";
 /// Milliseconds without a login, long enough for the kernel to forget the last one: see [`Isolated`].
-const REST: u64 = 100;
+pub(super) const REST: u64 = 100;
 /// Users of the held sessions.
 pub(super) const HOLDERS: usize = 10;
 
 /// Teardown follows the last logout at once, so that it is over before the next measurement begins.
 pub(super) const CONFIG: &str = "[Login]\nUserStopDelaySec=0\n";
-
-/// A bare user manager, as usherd would start it, but with everything made beforehand: cgroup, runtime directory, the
-/// mount namespace with the boot marker, the user's identity. No PAM, no broker.
-const BARE: &str = r#"
-set -e
-uid=$1 name=$2
-unit=/sys/fs/cgroup/user.slice/user-$uid.slice/user@$uid.service
-mkdir -p "$unit/init.scope" "/run/user/$uid"
-chown "$uid:$uid" "$unit" "$unit"/cgroup.* "$unit/init.scope" "$unit"/init.scope/cgroup.* 2>/dev/null || true
-mount -t tmpfs -o "mode=0700,uid=$uid,gid=$uid,nosuid,nodev" tmpfs "/run/user/$uid"
-status=0
-unshare --mount --propagation slave sh -c '
-  set -e
-  mount -t tmpfs tmpfs /run/systemd
-  mkdir /run/systemd/system
-  echo 0 > "$3/init.scope/cgroup.procs"
-  cd "/home/$2"
-  exec setpriv --reuid "$1" --regid "$1" --init-groups env -i PATH="$PATH" LANG=C.UTF-8 USER="$2" LOGNAME="$2" \
-    HOME="/home/$2" SHELL=/bin/bash XDG_RUNTIME_DIR="/run/user/$1" \
-    usher-pam-load ready -- /usr/lib/systemd/systemd --user
-' sh "$uid" "$name" "$unit" || status=$?
-echo 1 > "$unit/cgroup.kill"
-umount "/run/user/$uid" && rmdir "/run/user/$uid"
-exit $status
-"#;
 
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
@@ -82,7 +58,8 @@ pub(crate) struct Results {
     pub(crate) plan: Plan,
     /// By case and how many at a time; `held` sessions were open meanwhile.
     pub(crate) warm: Vec<Case>,
-    pub(crate) first: First,
+    /// By manager; those that are not installed, too.
+    pub(crate) first: Vec<First>,
     pub(crate) isolated: Isolated,
     pub(crate) floor: BTreeMap<&'static str, Times>,
     pub(crate) memory: Vec<Memory>,
@@ -112,14 +89,6 @@ pub(crate) struct Case {
     pub(crate) failures: Vec<String>,
     #[serde(skip)]
     wall_ns: u64,
-}
-
-/// First logins beside bare managers.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct First {
-    pub(crate) open: Times,
-    pub(crate) bare: Times,
-    pub(crate) failures: Vec<String>,
 }
 
 /// Logins and logouts each after a rest, beside the bare kernel's. Before it moves a process to another cgroup, the kernel
@@ -157,7 +126,7 @@ impl Results {
     /// Everything that went wrong.
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures: Vec<String> = self.warm.iter().flat_map(|case| case.failures.clone()).collect();
-        failures.extend(self.first.failures.clone());
+        failures.extend(self.first.iter().flat_map(|first| first.failures.clone()));
         failures.extend(self.isolated.failures.clone());
         failures.extend(self.holding.failures.clone());
         failures.extend(self.bus.failures.clone());
@@ -175,7 +144,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
     let machine = boot(plan)?;
     let usherd = Usherd::start(&machine)?;
     say("first logins, beside the bare `systemd --user`");
-    let first = first_logins(plan, &machine)?;
+    let mut first = vec![first::of_default(plan, &machine)?];
     machine.run(&["usherctl", "enable-linger", "alice"]);
     wait_for_managers(&machine, &["alice"])?;
 
@@ -223,6 +192,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Results> {
     memory.push(Memory::of(&machine, revived.pid, 0));
     drop(usherd);
     drop(machine);
+    first.extend(first::of_others(plan)?);
     let bus = bus::run(plan)?;
     Ok(Results {
         system,
@@ -255,57 +225,12 @@ pub(super) fn say(what: &str) {
 
 fn boot(plan: &Plan) -> Result<Machine> {
     let mut builder = Machine::builder().config(CONFIG);
-    let names = |prefix: &'static str, count: usize| (0..count).map(move |n| format!("{prefix}{n}"));
-    // One more of each than is measured: nobody's first login is the machine's first.
-    let users =
-        names("first", plan.first + 1).chain(names("bare", plan.first + 1)).chain(names("holder", HOLDERS));
+    let holders = (0..HOLDERS).map(|n| format!("holder{n}"));
+    let users = first::users(plan).chain(holders);
     for (uid, name) in (2000..).zip(users) {
         builder = builder.user(&name, uid);
     }
     builder.try_boot()
-}
-
-/// Every user in turn: first a login, then a bare manager, and the next time the other way round. The users of the
-/// first round warm the caches and are not counted.
-fn first_logins(plan: &Plan, machine: &Machine) -> Result<First> {
-    let mut first = First::default();
-    for number in 0..=plan.first {
-        let mut sample = First::default();
-        let login_first = number % 2 == 0;
-        if login_first {
-            first_login(machine, number, &mut sample)?;
-        }
-        let uid = (2000 + plan.first + 1 + number).to_string();
-        let words = ["sh", "-c", BARE, "sh", &uid, &format!("bare{number}")];
-        let ready: Ready = load::measure(machine, &words)?;
-        sample.bare.extend([ready.ready_ns]);
-        if !login_first {
-            first_login(machine, number, &mut sample)?;
-        }
-        if number > 0 {
-            first.add(sample);
-        }
-    }
-    Ok(first)
-}
-
-fn first_login(machine: &Machine, number: usize, first: &mut First) -> Result<()> {
-    let user = format!("first{number}");
-    let outcome =
-        load::cycles(machine, Logins { service: USHER, users: &user, rest: REST, ..Logins::default() })?;
-    let slice = format!("/user.slice/user-{}.slice", 2000 + number);
-    machine.wait_for("everything of the user to be gone", || machine.cgroup_procs(&slice).is_none());
-    first.open.extend(outcome.open_ns);
-    first.failures.extend(outcome.failures);
-    Ok(())
-}
-
-impl First {
-    fn add(&mut self, sample: Self) {
-        self.open.append(sample.open);
-        self.bare.append(sample.bare);
-        self.failures.extend(sample.failures);
-    }
 }
 
 /// Both services, each number at a time, in turn, and the bare kernel once a round.

@@ -5,7 +5,7 @@
 //! - `cycles`: logins that end at once, one process each, so many at a time;
 //! - `hold`: logins that stay until standard input ends, then log out all at once;
 //! - `floor`: the kernel operations of a login and a logout, bare;
-//! - `ready`: from the spawn of a user manager until its READY=1, bare;
+//! - `ready`: from the spawn of a user manager until it is ready, bare;
 //! - `revive`: from the death of a broker until its successor serves.
 //!
 //! And, for tests: `race`, logins that race logouts and look whether they keep what they were given; `light-manager`, a
@@ -22,7 +22,6 @@ mod raw;
 mod ready;
 mod revive;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,12 +35,8 @@ enum Task {
     Hold(logins::Load),
     /// What the kernel takes for the operations of a login and a logout
     Floor(floor::Options),
-    /// Start a user manager, wait for its READY=1, end it
-    Ready {
-        /// The program and its arguments
-        #[arg(last = true, required = true, num_args = 1..)]
-        program: Vec<OsString>,
-    },
+    /// Start a user manager, wait until it is ready, end it
+    Ready(ready::Options),
     /// Kill a broker, start another one, wait until it serves
     Revive(revive::Options),
     /// Log in and out at random moments, and look whether every login keeps what it was given
@@ -57,7 +52,7 @@ fn main() -> ExitCode {
         Task::Cycles(load) => logins::cycles(&load),
         Task::Hold(load) => logins::hold(&load),
         Task::Floor(options) => floor::measure(&options),
-        Task::Ready { program } => ready::measure(&program),
+        Task::Ready(options) => ready::measure(&options),
         Task::Revive(options) => revive::measure(&options),
         Task::Race(options) => race::run(&options),
         Task::LightManager => race::light_manager(),
