@@ -1,8 +1,9 @@
-//! Every user manager that the distribution has, and some played by a script: each does what the others do, and a broken
-//! one breaks no login.
+//! Every user manager that the distribution has, those that it lacks but somebody has installed, and some played by a script:
+//! each does what the others do, and a broken one breaks no login.
 
 mod faults_common;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use faults_common::*;
@@ -63,7 +64,7 @@ fn played(name: &'static str, definition: &str, ready: &str) -> Backend {
 fn backends() -> Vec<Backend> {
     let unit = "[Service]\nExecStart=/usr/local/bin/service\n";
     let home = "/home/alice/.config";
-    vec![
+    [
         Backend {
             name: "systemd",
             program: "systemd",
@@ -87,6 +88,35 @@ fn backends() -> Vec<Backend> {
             program: "s6-svscan",
             files: vec![file(&format!("{home}/s6/service/x/run"), run_script(), 0o755)],
         },
+    ]
+    .into_iter()
+    .chain(installed())
+    .chain(all_played())
+    .collect()
+}
+
+/// Those that Debian has no package of: only where they are.
+fn installed() -> Vec<Backend> {
+    let home = "/home/alice/.config";
+    let dinit = Backend {
+        name: "dinit",
+        program: "dinit",
+        files: vec![
+            file("/usr/local/bin/service", run_script(), 0o755),
+            file(&format!("{home}/dinit.d/boot"), "type = internal\nwaits-for = x\n", 0o644),
+            file(&format!("{home}/dinit.d/x"), "type = process\ncommand = /usr/local/bin/service\n", 0o644),
+        ],
+    };
+    let there =
+        ["/usr/bin/dinit", "/usr/sbin/dinit", "/sbin/dinit"].map(Path::new).iter().any(|path| path.exists());
+    if !there {
+        eprintln!("dinit is not installed: not tested");
+    }
+    there.then_some(dinit).into_iter().collect()
+}
+
+fn all_played() -> [Backend; 3] {
+    [
         played("by-line", "Readiness=fd\nStop=SIGUSR1", "os.write(int(sys.argv[1]), b'ready\\n')"),
         played(
             "by-file",

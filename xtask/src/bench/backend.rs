@@ -13,28 +13,32 @@ pub(super) struct Backend {
     pub(super) title: &'static str,
     /// What its process becomes, as in /proc/PID/comm.
     pub(super) program: &'static str,
-    /// The directory of its services, below a home, if it makes that at its first start.
+    /// The directory of its services, below a home, if it makes that at its first start or does not start without it.
     pub(super) services: Option<&'static str>,
+    /// A file there without which it does not start, and its text.
+    pub(super) boot: Option<(&'static str, &'static str)>,
     definition: &'static str,
 }
 
 macro_rules! backend {
-    ($name:literal, $title:literal, $program:literal, $services:expr) => {
+    ($name:literal, $title:literal, $program:literal, $services:expr, $boot:expr) => {
         Backend {
             name: $name,
             title: $title,
             program: $program,
             services: $services,
+            boot: $boot,
             definition: include_str!(concat!("../../../packaging/managers/", $name, ".conf")),
         }
     };
 }
 
 /// The one that a machine has whose usher.conf names none.
-pub(super) const DEFAULT: Backend = backend!("systemd", "systemd --user", "systemd", None);
-pub(super) const OTHERS: [Backend; 2] = [
-    backend!("runit", "runsvdir", "runsvdir", Some(".config/service")),
-    backend!("s6", "s6-svscan", "s6-svscan", Some(".config/s6/service")),
+pub(super) const DEFAULT: Backend = backend!("systemd", "systemd --user", "systemd", None, None);
+pub(super) const OTHERS: [Backend; 3] = [
+    backend!("runit", "runsvdir", "runsvdir", Some(".config/service"), None),
+    backend!("s6", "s6-svscan", "s6-svscan", Some(".config/s6/service"), None),
+    backend!("dinit", "dinit", "dinit", Some(".config/dinit.d"), Some(("boot", "type = internal\n"))),
 ];
 
 /// What of a definition matters until the manager is ready.
@@ -132,8 +136,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_without_usher_is_an_error() {
-        let backend =
-            |definition| Backend { name: "x", title: "x", program: "x", services: None, definition };
+        let backend = |definition| Backend {
+            name: "x",
+            title: "x",
+            program: "x",
+            services: None,
+            boot: None,
+            definition,
+        };
         for line in ["Readiness=file", "Stop=/bin/x", "Environment=A=b", "nonsense"] {
             assert!(backend(line).definition().is_err(), "{line}");
         }

@@ -47,11 +47,12 @@ exit $status
 /// told to stop while it waits for the end of the second in which its directory changed, takes five seconds.
 const SERVICES: &str = r#"
 set -e
-directory=$1
-shift
+directory=$1 file=$2 text=$3
+shift 3
 for name in "$@"; do
   cd "/home/$name"
   mkdir -p "$directory"
+  [ -z "$file" ] || printf %s "$text" > "$directory/$file"
   touch -d "1 hour ago" "$directory"
   chown -R "$name:" .config
 done
@@ -100,7 +101,8 @@ fn of_other(plan: &Plan, backend: &Backend) -> Result<First> {
     let machine = builder.try_boot()?;
     if let Some(directory) = backend.services {
         let users: Vec<String> = users(plan).collect();
-        let words = ["sh", "-c", SERVICES, "sh", directory];
+        let (file, text) = backend.boot.unwrap_or_default();
+        let words = ["sh", "-c", SERVICES, "sh", directory, file, text];
         let words: Vec<&str> = words.into_iter().chain(users.iter().map(String::as_str)).collect();
         machine.run(&words);
     }

@@ -160,7 +160,8 @@ fn ready_by_newline(mut reader: &PipeReader, start: Instant) -> Result<u64> {
         }
         let length = reader.read(&mut buffer).context("read what it says")?;
         ensure!(length > 0, "it has closed the descriptor without a newline");
-        if buffer[..length].contains(&b'\n') {
+        // As usherd takes it: dinit ends its word with NUL.
+        if buffer[..length].iter().any(|byte| matches!(byte, b'\n' | 0)) {
             return Ok(nanos(start.elapsed()));
         }
     }
