@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod artefacts;
+pub mod container;
 mod keys;
 pub mod load;
 pub mod login1;
@@ -33,6 +34,7 @@ pub mod spec;
 pub mod storm;
 mod wait;
 
+pub use container::{Container, Image};
 pub use machine::background::Background;
 pub use machine::builder::Builder;
 pub use machine::command::Output;
