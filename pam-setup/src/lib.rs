@@ -1,0 +1,32 @@
+//! PAM configuration as libpam reads it (pam.d(5)): what runs when somebody logs in, and from which file and line.
+//! Without libpam, and without writing anything: `usher-pam-setup` edits by it, `usherctl doctor` judges by it.
+//!
+//! Top down: [`PamConfig`] is the directory, under `/` or another root; [`Stack`] is what a service runs, with
+//! inclusions followed; [`check`] says what is wrong with a stack; [`Layout`] says which file the distribution's
+//! logins share; [`plan`] makes a new file of an old one; `parse` reads one file.
+//!
+//! Configuration files are bytes that anybody may have written. Nothing here panics on them, follows them in circles
+//! or takes more than a bounded amount of them.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod broker;
+pub mod check;
+mod config;
+mod diff;
+mod layout;
+mod parse;
+pub mod plan;
+mod problem;
+mod stack;
+#[cfg(test)]
+mod tests;
+
+pub use broker::{Broker, MODULE};
+pub use config::{ConfigError, Found, PamConfig};
+pub use diff::unified as unified_diff;
+pub use layout::Layout;
+pub use parse::{Action, Control, Group, Line, Statement, parse};
+pub use problem::{Problem, Severity};
+pub use stack::{Module, Stack};

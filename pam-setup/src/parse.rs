@@ -1,0 +1,390 @@
+//! One file of /etc/pam.d, as libpam splits it: logical lines, comments, words, controls (pam.d(5)).
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A module's management group: the first word of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// Who is it?
+    Auth,
+    /// May the account be used?
+    Account,
+    /// Changing what authenticates.
+    Password,
+    /// What is done around a login.
+    Session,
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auth => "auth",
+            Self::Account => "account",
+            Self::Password => "password",
+            Self::Session => "session",
+        })
+    }
+}
+
+/// What a module's result does to the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    Ignore,
+    /// Success, if nothing failed before.
+    Ok,
+    /// As [`Action::Ok`], and the stack ends.
+    Done,
+    /// Failure.
+    Bad,
+    /// Failure, and the stack ends.
+    Die,
+    /// What was before is forgotten.
+    Reset,
+    /// The next so many modules are passed over.
+    Jump(u32),
+}
+
+/// The second word of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    /// Its failure fails the stack, which runs on.
+    Required,
+    /// Its failure ends the stack.
+    Requisite,
+    /// Its success ends the stack.
+    Sufficient,
+    /// Counts only when nothing else does.
+    Optional,
+    /// The lines of the same group of another file, in place of this line.
+    Include,
+    /// The same, but what ends that stack does not end this one.
+    Substack,
+    /// `[result=action ...]`, with the results' names in small letters.
+    Actions(Vec<(String, Action)>),
+}
+
+impl Control {
+    /// How many modules it may pass over, at most.
+    pub fn longest_jump(&self) -> u32 {
+        let Self::Actions(actions) = self else { return 0 };
+        let jumps = actions.iter().map(|(_, action)| if let Action::Jump(by) = action { *by } else { 0 });
+        jumps.max().unwrap_or(0)
+    }
+
+    /// Whether a module that fails makes the login fail.
+    pub fn failure_counts(&self) -> bool {
+        match self {
+            Self::Required | Self::Requisite => true,
+            // pam.d(5): a result that is not named, with no "default", is bad.
+            Self::Actions(actions) => {
+                actions.iter().any(|(_, action)| matches!(action, Action::Bad | Action::Die))
+                    || !actions.iter().any(|(result, _)| result == "default")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a module that succeeds ends the stack.
+    pub fn success_ends(&self) -> bool {
+        match self {
+            Self::Sufficient => true,
+            Self::Actions(actions) => {
+                let named = |word: &str| actions.iter().find(|(result, _)| result == word);
+                let success = named("success").or_else(|| named("default"));
+                matches!(success, Some((_, Action::Done | Action::Die)))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ignore => f.write_str("ignore"),
+            Self::Ok => f.write_str("ok"),
+            Self::Done => f.write_str("done"),
+            Self::Bad => f.write_str("bad"),
+            Self::Die => f.write_str("die"),
+            Self::Reset => f.write_str("reset"),
+            Self::Jump(by) => by.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required => f.write_str("required"),
+            Self::Requisite => f.write_str("requisite"),
+            Self::Sufficient => f.write_str("sufficient"),
+            Self::Optional => f.write_str("optional"),
+            Self::Include => f.write_str("include"),
+            Self::Substack => f.write_str("substack"),
+            Self::Actions(actions) => {
+                let pairs: Vec<_> =
+                    actions.iter().map(|(result, action)| format!("{result}={action}")).collect();
+                write!(f, "[{}]", pairs.join(" "))
+            }
+        }
+    }
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Statement {
+    /// A module, or with [`Control::Include`] and [`Control::Substack`] another file.
+    Module {
+        /// Its group.
+        group: Group,
+        /// A dash stands before the group: nothing is logged when the module is not installed.
+        quiet: bool,
+        /// What its result does.
+        control: Control,
+        /// The module's file, or the included one.
+        module: String,
+        /// The module's arguments.
+        arguments: Vec<String>,
+    },
+    /// `@include FILE` (Debian and Ubuntu): the lines of all groups.
+    IncludeAll {
+        /// The file.
+        file: String,
+    },
+    /// libpam does not understand the line, and lets the stack fail at it.
+    Broken {
+        /// The group that fails, if that much is known.
+        group: Option<Group>,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A logical line that is neither empty nor a comment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The first physical line, from 1.
+    pub first: usize,
+    /// The last physical line: another one than the first where lines end in a backslash.
+    pub last: usize,
+    /// What it says.
+    pub statement: Statement,
+}
+
+/// Reads a file. Lines that make no sense come as [`Statement::Broken`]; bytes that are not UTF-8 are replaced.
+pub fn parse(bytes: &[u8]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut text = Vec::new();
+    let mut first = 0;
+    // A last line without its newline counts; an empty one behind the last newline does not matter.
+    for (index, physical) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        let number = index + 1;
+        let content = trim_start(physical);
+        // A comment in the middle of a continued line is passed over, as libpam does.
+        if content.is_empty() || content.starts_with(b"#") {
+            continue;
+        }
+        if text.is_empty() {
+            first = number;
+        }
+        let comment = content.iter().position(|&byte| byte == b'#');
+        let code = content.get(..comment.unwrap_or(content.len())).unwrap_or_default();
+        // A comment ends the logical line, whatever it ends in.
+        match trim_end(code).strip_suffix(b"\\").filter(|_| comment.is_none()) {
+            Some(continued) => {
+                text.extend_from_slice(continued);
+                text.push(b' ');
+            }
+            None => {
+                text.extend_from_slice(code);
+                lines.extend(statement(&text).map(|statement| Line { first, last: number, statement }));
+                text.clear();
+            }
+        }
+    }
+    if !text.is_empty() {
+        let last = bytes.split(|&byte| byte == b'\n').count();
+        let reason = "the file ends in the middle of a line that a backslash continues".to_owned();
+        lines.push(Line { first, last, statement: Statement::Broken { group: None, reason } });
+    }
+    lines
+}
+
+/// What libpam takes for blanks; a carriage return is not one.
+fn blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn trim_start(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
+    text.get(start..).unwrap_or_default()
+}
+
+fn trim_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
+    text.get(..end).unwrap_or_default()
+}
+
+fn statement(text: &[u8]) -> Option<Statement> {
+    let words = words(text);
+    let mut words = words.into_iter();
+    let first = words.next()?;
+    if first.eq_ignore_ascii_case("@include") {
+        return Some(match words.next() {
+            Some(file) => Statement::IncludeAll { file },
+            None => broken(None, "@include without a file"),
+        });
+    }
+    let (quiet, name) = match first.strip_prefix('-') {
+        Some(name) => (true, name),
+        None => (false, first.as_str()),
+    };
+    let group = match name.to_ascii_lowercase().as_str() {
+        "auth" => Group::Auth,
+        "account" => Group::Account,
+        "password" => Group::Password,
+        "session" => Group::Session,
+        _ => {
+            return Some(broken(
+                None,
+                format!("'{}' is not auth, account, password or session", first.escape_debug()),
+            ));
+        }
+    };
+    Some(rest(group, quiet, words))
+}
+
+fn rest(group: Group, quiet: bool, mut words: impl Iterator<Item = String>) -> Statement {
+    let Some(word) = words.next() else { return broken(Some(group), "nothing stands behind the group") };
+    let control = match control(&word) {
+        Ok(control) => control,
+        Err(reason) => return broken(Some(group), reason),
+    };
+    let Some(module) = words.next() else {
+        return broken(Some(group), format!("no module stands behind '{word}'"));
+    };
+    if module.ends_with('\r') {
+        let reason = "the line ends in a carriage return, which libpam takes for a part of the module's name";
+        return broken(Some(group), reason);
+    }
+    Statement::Module { group, quiet, control, module, arguments: words.collect() }
+}
+
+fn broken(group: Option<Group>, reason: impl Into<String>) -> Statement {
+    Statement::Broken { group, reason: reason.into() }
+}
+
+/// Splits at blanks; what stands in square brackets is one word, in which `\]` is a bracket.
+fn words(text: &[u8]) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = trim_start(rest);
+        let Some(&byte) = rest.first() else { return words };
+        let mut word = Vec::new();
+        let length = if byte == b'[' {
+            let mut length = 0;
+            while let Some(&byte) = rest.get(length) {
+                length += 1;
+                if byte == b'\\' && rest.get(length) == Some(&b']') {
+                    continue;
+                }
+                let escaped = length > 1 && rest.get(length - 2) == Some(&b'\\');
+                word.push(byte);
+                if byte == b']' && !escaped {
+                    break;
+                }
+            }
+            length
+        } else {
+            let length = rest.iter().position(blank).unwrap_or(rest.len());
+            word.extend_from_slice(rest.get(..length).unwrap_or_default());
+            length
+        };
+        words.push(String::from_utf8_lossy(&word).into_owned());
+        rest = rest.get(length..).unwrap_or_default();
+    }
+}
+
+fn control(word: &str) -> Result<Control, String> {
+    let Some(inside) = word.strip_prefix('[') else {
+        return match word.to_ascii_lowercase().as_str() {
+            "required" => Ok(Control::Required),
+            "requisite" => Ok(Control::Requisite),
+            "sufficient" => Ok(Control::Sufficient),
+            "optional" => Ok(Control::Optional),
+            "include" => Ok(Control::Include),
+            "substack" => Ok(Control::Substack),
+            _ => Err(format!("'{word}' is not a control that libpam knows")),
+        };
+    };
+    let inside = inside.strip_suffix(']').ok_or_else(|| format!("'{word}' lacks its closing bracket"))?;
+    let pairs = inside.replace('=', " = ");
+    let mut words = pairs.split_ascii_whitespace();
+    let mut actions = Vec::new();
+    while let Some(result) = words.next() {
+        let result = result.to_ascii_lowercase();
+        if !RESULTS.contains(&result.as_str()) {
+            return Err(format!("'{result}' in {word} is not a result that libpam knows"));
+        }
+        let (Some("="), Some(value)) = (words.next(), words.next()) else {
+            return Err(format!("'{result}' in {word} has no action"));
+        };
+        actions.push((result, action(value).ok_or_else(|| format!("'{value}' in {word} is not an action"))?));
+    }
+    Ok(Control::Actions(actions))
+}
+
+fn action(word: &str) -> Option<Action> {
+    match word.to_ascii_lowercase().as_str() {
+        "ignore" => Some(Action::Ignore),
+        "ok" => Some(Action::Ok),
+        "done" => Some(Action::Done),
+        "bad" => Some(Action::Bad),
+        "die" => Some(Action::Die),
+        "reset" => Some(Action::Reset),
+        // pam.d(5): zero is not allowed.
+        number => number.parse().ok().filter(|&by: &u32| by > 0).map(Action::Jump),
+    }
+}
+
+/// pam.d(5): what may stand before the equals sign.
+const RESULTS: [&str; 33] = [
+    "success",
+    "open_err",
+    "symbol_err",
+    "service_err",
+    "system_err",
+    "buf_err",
+    "perm_denied",
+    "auth_err",
+    "cred_insufficient",
+    "authinfo_unavail",
+    "user_unknown",
+    "maxtries",
+    "new_authtok_reqd",
+    "acct_expired",
+    "session_err",
+    "cred_unavail",
+    "cred_expired",
+    "cred_err",
+    "no_module_data",
+    "conv_err",
+    "authtok_err",
+    "authtok_recover_err",
+    "authtok_lock_busy",
+    "authtok_disable_aging",
+    "try_again",
+    "ignore",
+    "abort",
+    "authtok_expired",
+    "module_unknown",
+    "bad_item",
+    "conv_again",
+    "incomplete",
+    "default",
+];
