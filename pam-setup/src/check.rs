@@ -154,14 +154,18 @@ impl PamConfig {
         use crate::parse::{Statement, parse};
         let mut names: BTreeSet<String> = self.names()?.into_iter().collect();
         let mut included = BTreeSet::from(["other".to_owned()]);
-        for found in names.iter().filter_map(|name| self.read(name).ok()) {
-            included.extend(parse(&found.bytes).into_iter().filter_map(|line| match line.statement {
+        for (name, found) in names.iter().filter_map(|name| Some((name, self.read(name).ok()?))) {
+            let files = parse(&found.bytes).into_iter().filter_map(|line| match line.statement {
                 Statement::IncludeAll { file } => Some(file),
                 Statement::Module { control: Control::Include | Control::Substack, module, .. } => {
                     Some(module)
                 }
                 _ => None,
-            }));
+            });
+            // su-l includes su, and both are services.
+            let variant =
+                |file: &String| name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('-'));
+            included.extend(files.filter(|file| !variant(file)));
         }
         // On Arch and others some shared files are included by nobody as long as their users are not installed.
         let shared = |name: &str| {

@@ -25,6 +25,9 @@ const MODULES: [&str; 6] = [
 /// A PAM file that is bigger is none.
 const LARGEST: u64 = 1 << 20;
 
+/// The beginning of the names of files that `usher-pam-setup` tries a stack with, for a moment.
+pub const CANDIDATE: &str = "usher-pam-setup.";
+
 /// What cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -189,6 +192,11 @@ fn read(file: File) -> io::Result<Vec<u8>> {
 fn is_service(name: &str) -> bool {
     let leftover =
         [".bak", ".orig", ".rpmnew", ".rpmsave", ".rpmorig", ".pacnew", ".pacsave", ".apk-new", ".swp"];
+    let own = name.starts_with(CANDIDATE);
     let dpkg = name.contains(".dpkg-") || name.contains(".pam-") || name.contains(".usher-");
-    !(name.starts_with('.') || name.ends_with('~') || dpkg || leftover.iter().any(|end| name.ends_with(end)))
+    !(name.starts_with('.')
+        || name.ends_with('~')
+        || dpkg
+        || own
+        || leftover.iter().any(|end| name.ends_with(end)))
 }

@@ -3,7 +3,8 @@
 //!
 //! Top down: [`PamConfig`] is the directory, under `/` or another root; [`Stack`] is what a service runs, with
 //! inclusions followed; [`check`] says what is wrong with a stack; [`Layout`] says which file the distribution's
-//! logins share; [`plan`] makes a new file of an old one; `parse` reads one file.
+//! logins share; [`plan`] makes a new file of an old one; `parse` reads one file. `cli` is the program's command line, which needs clap
+//! and is there with the feature `installer` only.
 //!
 //! Configuration files are bytes that anybody may have written. Nothing here panics on them, follows them in circles
 //! or takes more than a bounded amount of them.
@@ -13,6 +14,8 @@
 
 mod broker;
 pub mod check;
+#[cfg(feature = "installer")]
+pub mod cli;
 mod config;
 mod diff;
 mod layout;
@@ -24,7 +27,7 @@ mod stack;
 mod tests;
 
 pub use broker::{Broker, MODULE};
-pub use config::{ConfigError, Found, PamConfig};
+pub use config::{CANDIDATE, ConfigError, Found, PamConfig};
 pub use diff::unified as unified_diff;
 pub use layout::Layout;
 pub use parse::{Action, Control, Group, Line, Statement, parse};

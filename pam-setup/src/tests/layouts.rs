@@ -63,6 +63,18 @@ fn debians_include_brings_all_groups() {
 }
 
 #[test]
+fn a_service_that_its_own_variant_includes_is_a_service() {
+    let su = "session required pam_unix.so\n";
+    let root = Root::with(&[
+        ("su", su),
+        ("su-l", "session include su\n"),
+        ("x-auth", su),
+        ("x", "@include x-auth\n"),
+    ]);
+    assert_eq!(root.config().services().unwrap(), ["su", "su-l", "x"]);
+}
+
+#[test]
 fn a_service_without_session_lines_gets_those_of_other() {
     let root =
         Root::with(&[("other", "session required pam_deny.so\n"), ("x", "auth required pam_unix.so\n")]);

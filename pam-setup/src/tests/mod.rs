@@ -7,5 +7,6 @@ mod checks;
 mod fixtures;
 mod layouts;
 mod lines;
+mod packaged;
 mod plans;
 mod random;
