@@ -7,10 +7,11 @@ use anyhow::{Context, Result, bail};
 use crate::spec::{Artefact, File};
 
 /// Programs of usher: file name in cargo's target directory, and path in the machine.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("usherd", "/usr/sbin/usherd"),
     ("usher-user-manager", "/usr/lib/usher/usher-user-manager"),
     ("usherctl", "/usr/bin/usherctl"),
+    ("usher-pam-setup", "/usr/sbin/usher-pam-setup"),
     ("usher-pam-load", "/usr/bin/usher-pam-load"),
     ("usher-bus-load", "/usr/bin/usher-bus-load"),
     ("usher-pam-login", "/usr/bin/usher-pam-login"),
@@ -18,8 +19,14 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("usher-varlink", "/usr/bin/usher-varlink"),
 ];
 /// Programs that a machine can do without: they are put in when they have been built.
-const OPTIONAL: [&str; 5] =
-    ["usher-pam-load", "usher-bus-load", "usher-pam-login", "usher-pam-host", "usher-varlink"];
+const OPTIONAL: [&str; 6] = [
+    "usher-pam-setup",
+    "usher-pam-load",
+    "usher-bus-load",
+    "usher-pam-login",
+    "usher-pam-host",
+    "usher-varlink",
+];
 /// usherd that can be made to die at named points: a program of its own, so that all other tests run the usual one.
 const CRASH_POINTS: (&str, &str) = ("usherd-crash-points", "/usr/sbin/usherd-crash-points");
 const MODULE: &str = "libpam_usher.so";
