@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::broker::{Broker, MODULE};
 use crate::config::{ConfigError, PamConfig};
-use crate::parse::{Control, Group};
+use crate::control::Control;
+use crate::parse::Group;
 use crate::problem::Problem;
 use crate::stack::{Module, Stack};
 

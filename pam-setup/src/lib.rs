@@ -17,6 +17,7 @@ pub mod check;
 #[cfg(feature = "installer")]
 pub mod cli;
 mod config;
+mod control;
 mod diff;
 mod layout;
 mod parse;
@@ -28,8 +29,9 @@ mod tests;
 
 pub use broker::{Broker, MODULE};
 pub use config::{CANDIDATE, ConfigError, Found, PamConfig};
+pub use control::{Action, Control};
 pub use diff::unified as unified_diff;
 pub use layout::Layout;
-pub use parse::{Action, Control, Group, Line, Statement, parse};
+pub use parse::{Group, Line, Statement, parse};
 pub use problem::{Problem, Severity};
 pub use stack::{Module, Stack};

@@ -7,7 +7,8 @@
 use crate::broker::{Broker, MODULE};
 use crate::check;
 use crate::config::{ConfigError, PamConfig};
-use crate::parse::{Control, Group, Statement, parse};
+use crate::control::{Action, Control};
+use crate::parse::{Group, Statement, parse};
 use crate::problem::{Problem, Severity};
 use crate::stack::{Module, Stack};
 
@@ -195,7 +196,7 @@ fn jumps(stack: &Stack) -> Vec<(usize, usize)> {
         kept += usize::from(stays(module));
         let Control::Actions(actions) = &module.control else { continue };
         for (_, action) in actions {
-            if let crate::parse::Action::Jump(by) = action {
+            if let Action::Jump(by) = action {
                 let landing = landing(&stack.modules, index, *by);
                 let before = stack.modules.iter().take(landing).filter(|module| stays(module)).count();
                 jumps.push((kept, before));

@@ -4,7 +4,8 @@ use serde::{Serialize, Serializer};
 
 use crate::broker::Broker;
 use crate::config::{ConfigError, PamConfig};
-use crate::parse::{Control, Group, Statement, parse};
+use crate::control::Control;
+use crate::parse::{Group, Statement, parse};
 use crate::problem::Problem;
 
 /// Files in files in files: libpam gives up at about this depth, too.
