@@ -18,8 +18,8 @@ const NEEDS_RUNTIME_DIR: [&str; 5] = [
     "pam_cinnamon_keyring.so",
 ];
 
-/// Everything that is wrong with the sessions of a service, and with pam_usher.so anywhere in it. In the order of the
-/// files' lines.
+/// Everything that is wrong with the sessions of a service, with pam_usher.so anywhere in it, and what libpam cannot
+/// read of it.
 ///
 /// # Errors
 /// When the service is not there or cannot be read.
@@ -28,12 +28,18 @@ pub fn service(config: &PamConfig, service: &str) -> Result<Vec<Problem>, Config
     let mut problems = stack(config, &session);
     for group in [Group::Auth, Group::Account, Group::Password] {
         let other = config.stack(service, group)?;
+        problems.extend(other.problems.iter().filter(|problem| !session.problems.contains(problem)).cloned());
         for (_, module) in other.brokers().filter(|(broker, _)| *broker == Broker::Usher) {
             let text = format!("{MODULE} stands in the {group} stack, where it does nothing");
             problems.push(Problem::error(module.at(), text, "take the line out; it belongs to session"));
         }
     }
-    problems.dedup();
+    let mut seen = Vec::new();
+    problems.retain(|problem| {
+        let new = !seen.contains(problem);
+        seen.extend(new.then(|| problem.clone()));
+        new
+    });
     Ok(problems)
 }
 

@@ -52,9 +52,15 @@ pub enum Statement {
         /// The file.
         file: String,
     },
+    /// Because of this line libpam takes nothing of the whole file.
+    Fatal {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// libpam does not understand the line, and lets the stack fail at it.
     Broken {
-        /// The group that fails, if that much is known.
+        /// The group that fails, if the line names one; otherwise it is the one that libpam reads the file for, which
+        /// is `auth` where it reads all of them.
         group: Option<Group>,
         /// What is wrong with it.
         reason: String,
@@ -105,8 +111,8 @@ pub fn parse(bytes: &[u8]) -> Vec<Line> {
     }
     if !text.is_empty() {
         let last = bytes.split(|&byte| byte == b'\n').count();
-        let reason = "the file ends in the middle of a line that a backslash continues".to_owned();
-        lines.push(Line { first, last, statement: Statement::Broken { group: None, reason } });
+        let reason = "the file ends in a backslash, in the middle of a line".to_owned();
+        lines.push(Line { first, last, statement: Statement::Fatal { reason } });
     }
     lines
 }
@@ -133,7 +139,7 @@ fn statement(text: &[u8]) -> Option<Statement> {
     if first.eq_ignore_ascii_case("@include") {
         return Some(match words.next() {
             Some(file) => Statement::IncludeAll { file },
-            None => broken(None, "@include without a file"),
+            None => Statement::Fatal { reason: "@include without a file".to_owned() },
         });
     }
     let (quiet, name) = match first.strip_prefix('-') {

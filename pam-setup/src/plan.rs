@@ -135,7 +135,7 @@ fn places(config: &PamConfig, lines: &[crate::parse::Line], taken: &[usize]) -> 
         .filter(|line| match &line.statement {
             Statement::Module { group, .. } => *group == Group::Session,
             Statement::IncludeAll { file } => brings(file),
-            Statement::Broken { .. } => false,
+            Statement::Broken { .. } | Statement::Fatal { .. } => false,
         })
         .collect();
     let sets_up = |statement: &Statement| match statement {

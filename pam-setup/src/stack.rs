@@ -109,7 +109,7 @@ impl PamConfig {
             other: false,
         };
         let mut reader = Reader { config: self, stack, open: vec![found.path.clone()], steps: 0 };
-        reader.file(&found.path, &found.bytes, 0);
+        reader.file(&found.path, &found.bytes, 0, None);
         Ok(reader.stack)
     }
 }
@@ -124,7 +124,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, path: &str, bytes: &[u8], substack: usize) {
+    /// The lines of a file that is read for one group, or for all.
+    fn file(&mut self, path: &str, bytes: &[u8], substack: usize, asked: Option<Group>) {
         for line in parse(bytes) {
             let at = (path, line.first);
             if self.steps >= LONGEST {
@@ -140,20 +141,24 @@ impl Reader<'_> {
                 return;
             }
             match line.statement {
-                Statement::IncludeAll { file } => self.include(at, &file, substack),
+                Statement::IncludeAll { file } => self.include(at, &file, substack, asked),
+                Statement::Fatal { reason } => {
+                    let advice =
+                        "correct the line, or put a # before it: libpam takes nothing of the whole file";
+                    self.problem(Problem::error(at, reason, advice));
+                }
                 Statement::Broken { group, reason } => {
-                    // What libpam cannot read it takes for a line of the first group that it looks for.
-                    if group.is_none_or(|group| group == self.stack.group) {
+                    if group.unwrap_or(asked.unwrap_or(Group::Auth)) == self.stack.group {
                         let advice = "correct the line, or put a # before it: libpam lets logins fail there";
                         self.problem(Problem::error(at, reason, advice));
                     }
                 }
                 Statement::Module { group, .. } if group != self.stack.group => {}
-                Statement::Module { control: Control::Include, module, .. } => {
-                    self.include(at, &module, substack)
+                Statement::Module { group, control: Control::Include, module, .. } => {
+                    self.include(at, &module, substack, Some(group))
                 }
-                Statement::Module { control: Control::Substack, module, .. } => {
-                    self.include(at, &module, substack + 1);
+                Statement::Module { group, control: Control::Substack, module, .. } => {
+                    self.include(at, &module, substack + 1, Some(group));
                 }
                 Statement::Module { group, quiet, control, module, arguments } => {
                     let (file, line) = (path.to_owned(), line.first);
@@ -164,7 +169,7 @@ impl Reader<'_> {
         }
     }
 
-    fn include(&mut self, at: (&str, usize), name: &str, substack: usize) {
+    fn include(&mut self, at: (&str, usize), name: &str, substack: usize, asked: Option<Group>) {
         let name_shown = name.escape_debug();
         let found = match self.config.read(name) {
             Ok(found) => found,
@@ -192,7 +197,7 @@ impl Reader<'_> {
             ));
         }
         self.open.push(found.path.clone());
-        self.file(&found.path, &found.bytes, substack);
+        self.file(&found.path, &found.bytes, substack, asked);
         self.open.pop();
     }
 

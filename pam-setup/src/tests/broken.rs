@@ -15,9 +15,15 @@ fn problems(files: &[(&str, &str)]) -> Vec<String> {
 fn an_unknown_control_is_named_by_file_and_line() {
     let found = problems(&[("x", "session include y\n"), ("y", "\nsession optinal pam_unix.so\n")]);
     assert!(matches!(&found[..], [one] if one.starts_with("/etc/pam.d/y:2: 'optinal' ")), "{found:?}");
-    // Another group's is none of the sessions' business; a line without any group is everybody's.
+    // Another group's is none of the sessions' business. A line without any group belongs to auth, or to the group that
+    // the file is included for.
     assert_eq!(problems(&[("x", "auth optinal pam_unix.so\nsession required pam_unix.so\n")]).len(), 0);
-    assert_eq!(problems(&[("x", "atuh optional pam_unix.so\nsession required pam_unix.so\n")]).len(), 1);
+    let atuh = "atuh optional pam_unix.so\nsession required pam_unix.so\n";
+    assert_eq!(problems(&[("x", atuh)]).len(), 0);
+    assert_eq!(problems(&[("x", "session include y\n"), ("y", atuh)]).len(), 1);
+    assert_eq!(problems(&[("x", "@include y\n"), ("y", atuh)]).len(), 0);
+    let auth = Root::with(&[("x", atuh)]).config().stack("x", Group::Auth).unwrap();
+    assert_eq!(auth.problems.len(), 1);
 }
 
 #[test]
