@@ -24,6 +24,7 @@ use crate::run::Run;
 use crate::scopes::Scopes;
 use crate::socket::{self, Guests, Headroom, Lock, Service, Tokens};
 use crate::state::StateFiles;
+use crate::status::Status;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
@@ -104,10 +105,15 @@ async fn start(lock: &Lock) -> Result<()> {
     // instead of being told that there is none.
     let listeners = socket::bind(lock)?;
     dbus::bus::refuse_rival().await?;
-    let (configuration, choices) = settings::load(None);
+    let status = Status::new();
+    let (configuration, choices) = settings::load(None, &status);
     let cgroups = match CgroupRoot::detect() {
-        Ok(root) => Some(Arc::new(root)),
+        Ok(root) => {
+            status.cgroups(Ok(root.mount_point()));
+            Some(Arc::new(root))
+        }
         Err(error) => {
+            status.cgroups(Err(error.to_string()));
             warn!("sessions have no cgroups and end with their leaders: {error}");
             None
         }
@@ -159,8 +165,17 @@ async fn start(lock: &Lock) -> Result<()> {
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);
     let tokens = Tokens::load()?;
-    let service =
-        Service { broker, guests, headroom, lookups, tokens, memory: memory.clone(), cgroups, words };
+    let service = Service {
+        broker,
+        guests,
+        headroom,
+        lookups,
+        tokens,
+        memory: memory.clone(),
+        cgroups,
+        words,
+        status: status.clone(),
+    };
     let ready = move || {
         crash::point(crash::START_LISTENING);
         for listener in listeners {
@@ -170,7 +185,7 @@ async fn start(lock: &Lock) -> Result<()> {
         info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
         tell_service_manager();
     };
-    Run { model, interpreter, inbox, foreground, memory, next_request: 0 }.run(first, ready).await
+    Run { model, interpreter, inbox, foreground, memory, status, next_request: 0 }.run(first, ready).await
 }
 
 /// Whoever has programs run because of what changes.

@@ -7,6 +7,7 @@
 //! * `interpret` turns the model's effects into calls on the edges: `state` (the files in /run/systemd),
 //!   `leaders` (pidfds), `fifos`, `scopes` (cgroups), `manager` (user managers), `teardown`, `sys` (the kernel);
 //! * `witness` keeps what there is to know of sessions, for `hooks`, which run programs, and `targets`, which follow the seat;
+//! * `status` is what usherd tells of itself;
 //! * `restore` finds out at start what was there before; `config` and `settings` read usher.conf;
 //! * `daemon` puts it all together; `crash` is for tests of what a crash leaves behind.
 
@@ -42,6 +43,7 @@ mod scopes;
 mod settings;
 mod socket;
 pub mod state;
+mod status;
 pub mod sys;
 mod targets;
 mod teardown;

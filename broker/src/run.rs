@@ -13,6 +13,7 @@ use usher_model::{Effect, Event, Model, RequestId};
 use crate::inbox::Message;
 use crate::interpret::{Interpreter, Requester};
 use crate::memory::Memory;
+use crate::status::Status;
 use crate::sys::Readiness;
 use crate::sys::clock;
 use crate::sys::vt::Foreground;
@@ -29,6 +30,7 @@ pub(crate) struct Run {
     pub(crate) inbox: mpsc::Receiver<Message>,
     pub(crate) foreground: Option<(Foreground, Readiness)>,
     pub(crate) memory: Memory,
+    pub(crate) status: Status,
     pub(crate) next_request: u64,
 }
 
@@ -158,7 +160,7 @@ impl Run {
 
     fn reload(&mut self) {
         info!("reading the configuration again");
-        let (loaded, choices) = settings::load(Some(&self.model.settings().services));
+        let (loaded, choices) = settings::load(Some(&self.model.settings().services), &self.status);
         self.interpreter.managers.reconfigure(choices);
         self.interpreter.hooks.reconfigure(loaded.hook_timeout);
         let for_model = settings::for_model(&loaded, self.interpreter.cgroups.is_some());

@@ -5,12 +5,14 @@ use tracing::{debug, info, warn};
 use usher_model::Services;
 
 use crate::config::{self, Choices, Settings, SystemFiles};
+use crate::status::Status;
 use crate::sys::{accounts, limits};
 
 /// Reads the configuration files and tells the administrator about mistakes in them. `in_force`: the policy of services that
 /// stays where there is a mistake in the new one: half of a policy could be worse than none.
-pub(crate) fn load(in_force: Option<&Services>) -> (Settings, Choices) {
+pub(crate) fn load(in_force: Option<&Services>, status: &Status) -> (Settings, Choices) {
     let mut loaded = config::load(&SystemFiles);
+    status.configured(&loaded);
     for path in &loaded.sources {
         info!("configuration read from {}", path.display());
     }

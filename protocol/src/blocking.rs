@@ -71,7 +71,11 @@ impl Connection {
         Self::connect_to(path, deadline)
     }
 
-    fn connect_to(path: &Path, deadline: Instant) -> Result<Self, CallError> {
+    /// Connects to this socket, whoever calls.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub fn connect_to(path: &Path, deadline: Instant) -> Result<Self, CallError> {
         let lost = |e: Errno| CallError::Lost(e.into());
         let address = SocketAddrUnix::new(path).map_err(lost)?;
         let flags = SocketFlags::CLOEXEC;

@@ -78,6 +78,7 @@ mod tests {
             Call::GetUser(UserSelector { uid: None }),
             Call::GetSeat(SeatSelector { seat: Some("self".into()) }),
             Call::GetManager,
+            Call::GetStatus,
             Call::SetLinger(LingerRequest { uid: Some(uid), linger: true }),
             Call::TerminateSession(arg()),
             Call::TerminateUser(UserArg { uid }),

@@ -91,6 +91,21 @@ impl Choices {
         }
     }
 
+    /// What the choices name, and what that is.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&str, &Result<Arc<Definition>, String>)> {
+        self.known.iter().map(|(name, known)| (name.as_str(), known))
+    }
+
+    /// The name of the manager of those who have no other.
+    pub(super) fn default_name(&self) -> Option<&String> {
+        self.machine.as_ref()
+    }
+
+    /// Whether a manager is that of some users or groups only.
+    pub(super) fn is_special(&self, name: &str) -> bool {
+        self.special.iter().any(|entry| entry.manager == name)
+    }
+
     fn of_machine(&self) -> Choice {
         self.machine.as_deref().map_or(Choice::Nothing, |name| self.named(name))
     }

@@ -1,6 +1,7 @@
 //! What a kind of user manager is, as data: `NAME.conf` in /etc/usher/managers, else in /usr/lib/usher/managers, else the
 //! same text as the latter is shipped with. Shipped definitions and an administrator's are written alike.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::specifiers::{ANYBODY, Dialect, Subject, expand};
@@ -96,6 +97,15 @@ pub fn filled(text: &str, subject: &Subject<'_>) -> String {
 pub(super) fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.len() <= 64 && name.chars().all(fits)
+}
+
+/// The names of all definitions that there are.
+pub(super) fn names(files: &dyn Files) -> BTreeSet<String> {
+    let listed =
+        DIRECTORIES.iter().flat_map(|directory| files.list(Path::new(directory)).unwrap_or_default());
+    let named = listed.filter_map(|file| file.to_str()?.strip_suffix(".conf").map(str::to_owned));
+    let shipped = SHIPPED.iter().map(|(name, _)| (*name).to_owned());
+    named.filter(|name| is_name(name)).chain(shipped).collect()
 }
 
 /// Reads the definition of that name.

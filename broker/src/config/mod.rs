@@ -6,6 +6,7 @@
 mod choice;
 mod definition;
 mod files;
+mod kinds;
 mod nesting;
 mod resources;
 mod services;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 pub use choice::{Choice, Choices};
 pub use definition::{Definition, Readiness, Stop, filled, parse as parse_definition};
 pub use files::{Files, SystemFiles};
+pub use kinds::{Kind, kinds};
 pub use resources::{Ceiling, Resources};
 pub use settings::{LingerStart, Manager, ManagerOf, Settings, Whose};
 pub use specifiers::{READY_FD, Subject};

@@ -73,17 +73,31 @@ async fn find_rival() -> Option<String> {
 
 /// Who owns the name, if that is a process that lives: one that has just died has it for a moment still.
 async fn rival(bus: &Connection) -> Option<String> {
-    let reply = call(bus, "GetNameOwner", &(LOGIN1,)).await.ok()?;
-    let owner: OwnedUniqueName = reply.body().deserialize().ok()?;
+    let owner = owner(bus, LOGIN1).await.ok()?;
     if bus.unique_name() == Some(&owner) {
         return None;
     }
-    let reply = call(bus, "GetConnectionUnixProcessID", &(owner.as_str(),)).await.ok()?;
+    let rival = process(bus, &owner).await?;
+    // usherd holds a lock that only one has: another one is dead, or about to be.
+    let is_usherd = rival.starts_with("usherd ") || rival.starts_with("usherd-");
+    (!is_usherd).then_some(rival)
+}
+
+/// Who owns a name.
+///
+/// # Errors
+/// The bus's; nobody does, for instance.
+pub(super) async fn owner(bus: &Connection, name: &str) -> zbus::Result<OwnedUniqueName> {
+    let reply = call(bus, "GetNameOwner", &(name,)).await?;
+    reply.body().deserialize()
+}
+
+/// Which process a connection is, in words, as long as that lives.
+pub(super) async fn process(bus: &Connection, connection: &OwnedUniqueName) -> Option<String> {
+    let reply = call(bus, "GetConnectionUnixProcessID", &(connection.as_str(),)).await.ok()?;
     let pid: u32 = reply.body().deserialize().ok()?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    // usherd holds a lock that only one has: another one is dead, or about to be.
-    let name = name.trim_end();
-    (name != "usherd" && !name.starts_with("usherd-")).then(|| format!("{name} (process {pid})"))
+    Some(format!("{} (process {pid})", name.trim_end()))
 }
 
 /// Owns the names, now or as soon as whoever has them lets go.

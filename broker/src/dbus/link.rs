@@ -40,6 +40,7 @@ pub(crate) async fn serve(bus: Connection, facade: &Arc<Facade>) {
     let follower = move |change: &Change, _: &Model| queue.push(Item::Change(change.clone()));
     broker.follow(Box::new(follower)).await;
     run(&link, outgoing, own_login1(&link)).await;
+    facade.service.status.bus.forget(LOGIN1);
     // Whoever controls a session does so by a name on this bus.
     let controllers = broker.query(Model::controllers).await.unwrap_or_default();
     for controller in controllers {
@@ -54,6 +55,7 @@ pub(crate) async fn serve(bus: Connection, facade: &Arc<Facade>) {
 pub(crate) async fn serve_systemd1(bus: Connection, facade: &Arc<Facade>) {
     let (link, outgoing) = Link::new(bus, facade);
     run(&link, outgoing, own(&link, SYSTEMD1)).await;
+    facade.service.status.bus.forget(SYSTEMD1);
 }
 
 /// Everything that is read and written, until the end.
@@ -91,9 +93,12 @@ async fn own_login1(link: &Arc<Link>) {
 }
 
 /// Becomes known by a name; whether that went well.
-async fn own(link: &Link, name: &str) -> bool {
+async fn own(link: &Link, name: &'static str) -> bool {
+    let standing = &link.facade.service.status.bus;
+    standing.asks(name, &link.bus);
     let owned = bus::own_names(&link.bus, &[name]).await;
     if let Err(error) = &owned {
+        standing.refused(name, error);
         warn!("{name} is not served: the system bus refuses ({error}); is usher's bus policy installed?");
     }
     owned.is_ok()

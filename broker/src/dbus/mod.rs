@@ -30,6 +30,7 @@ mod seat;
 mod session;
 mod signals;
 mod standard;
+mod standing;
 mod systemd1;
 mod user;
 mod values;
@@ -43,6 +44,7 @@ use usher_model::Now;
 use zbus::Connection;
 
 use polkit::Polkit;
+pub(crate) use standing::Standing;
 
 use crate::socket::Service;
 use crate::sys::appearance::Appearance;

@@ -105,6 +105,10 @@ pub(crate) async fn answer(
             let manager = broker.query(Model::manager_view).await;
             finish(replies, manager.map(|manager| ManagerReply { manager })).await
         }
+        Call::GetStatus => {
+            let status = service.status.tell(caller).await;
+            finish(replies, status).await
+        }
         Call::GetInfo => replies.reply(&info(), false).await,
         Call::GetInterfaceDescription(arg) => {
             let description = interface::describe(&arg.interface)

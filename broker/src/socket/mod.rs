@@ -23,6 +23,7 @@ use crate::lookups::Lookups;
 use crate::manager::Words;
 use crate::memory::Memory;
 use crate::opening::Opener;
+use crate::status::Status;
 use crate::sys::cgroup::CgroupRoot;
 pub(crate) use guests::Guests;
 use guests::Place;
@@ -45,6 +46,8 @@ pub(crate) struct Service {
     pub(crate) cgroups: Option<Arc<CgroupRoot>>,
     /// What user managers say.
     pub(crate) words: Words,
+    /// What usherd tells of itself.
+    pub(crate) status: Status,
 }
 
 impl Service {

@@ -6,6 +6,7 @@
 mod arguments;
 mod login;
 mod refusal;
+mod status;
 mod token;
 mod views;
 
@@ -17,6 +18,7 @@ pub use arguments::*;
 use login::invalid;
 pub use login::{MAX_TEXT, OpenPhase, OpenSessionReply, SessionRequest};
 pub use refusal::Refusal;
+pub use status::*;
 pub use token::CloseToken;
 pub use views::*;
 
@@ -46,6 +48,8 @@ pub enum Call {
     GetSeat(SeatSelector),
     /// The broker's settings and counters.
     GetManager,
+    /// How the broker is, and what it finds around it. Root only.
+    GetStatus,
     /// Set or clear the linger flag.
     SetLinger(LingerRequest),
     /// End a session and its processes.
@@ -92,6 +96,7 @@ impl Call {
             (INTERFACE, "GetUser") => read(parameters).map(Self::GetUser),
             (INTERFACE, "GetSeat") => read(parameters).map(Self::GetSeat),
             (INTERFACE, "GetManager") => read(parameters).map(|Nothing {}| Self::GetManager),
+            (INTERFACE, "GetStatus") => read(parameters).map(|Nothing {}| Self::GetStatus),
             (INTERFACE, "SetLinger") => read(parameters).map(Self::SetLinger),
             (INTERFACE, "TerminateSession") => read(parameters).map(Self::TerminateSession),
             (INTERFACE, "TerminateUser") => read(parameters).map(Self::TerminateUser),
@@ -124,6 +129,7 @@ impl Call {
             Self::GetUser(_) => "io.usher.Broker.GetUser",
             Self::GetSeat(_) => "io.usher.Broker.GetSeat",
             Self::GetManager => "io.usher.Broker.GetManager",
+            Self::GetStatus => "io.usher.Broker.GetStatus",
             Self::SetLinger(_) => "io.usher.Broker.SetLinger",
             Self::TerminateSession(_) => "io.usher.Broker.TerminateSession",
             Self::TerminateUser(_) => "io.usher.Broker.TerminateUser",
@@ -166,6 +172,7 @@ impl Call {
             | Self::ListUsers
             | Self::ListSeats
             | Self::GetManager
+            | Self::GetStatus
             | Self::LockSessions
             | Self::UnlockSessions
             | Self::GetInfo => to_raw_value(&Nothing {}),

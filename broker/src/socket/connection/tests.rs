@@ -26,6 +26,7 @@ fn service() -> (Service, Receiver<Message>) {
         memory: Memory::default(),
         tokens: Tokens::for_tests(),
         cgroups: None,
+        status: crate::status::Status::new(),
     };
     (service, inbox)
 }
