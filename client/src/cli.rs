@@ -55,11 +55,12 @@ struct CommandLine {
 const NOTES: &str = "\
 Without a command: list-sessions. IDs may be 'self' (the caller's session) or 'auto' (that, or else the caller's
 display session), SEATs 'self' or 'auto' (that session's seat); USERs are names or numbers. Exit code: 0, or 1 after
-any failure.
+any failure. Of doctor: 0 if nothing is wrong, 1 if something is, 2 if nothing is known to be but something could not be
+checked (notes are not wrong; run it as root to check everything).
 
 Differences from systemd's loginctl: no pager, no journal lines, no remote or container operation; no attach and
 flush-devices. Additions: --json also works with the status and show commands, as one object of all properties for
-each; show-user -p also knows Manager, ManagerPID, Notice and ControlGroup, show-session -p also ControlGroup.";
+each; doctor; show-user -p also knows Manager, ManagerPID, Notice and ControlGroup, show-session -p also ControlGroup.";
 
 /// The first reading: every option, and the words between them.
 #[derive(Debug, Parser)]

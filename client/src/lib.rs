@@ -3,6 +3,7 @@
 //!
 //! * [`cli`]: the arguments, and the clap command for manuals and completions.
 //! * [`verbs`]: one function a verb: asks the broker, chooses what to show.
+//! * [`doctor`]: whether the machine is set up right; the one verb that needs no usherd.
 //! * [`render`]: data into text: tables, properties, status blocks, trees, JSON. No I/O.
 //! * [`broker`], [`accounts`], [`cgroup`], [`devices`], [`clock`], [`terminal`]: the edges.
 //!
@@ -17,6 +18,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod clock;
 pub mod devices;
+pub mod doctor;
 pub mod render;
 pub mod signal;
 pub mod terminal;
@@ -30,20 +32,20 @@ use crate::cli::Request;
 use crate::render::text;
 
 /// Runs one command line, program name included. The exit code is 0 for success and 1 for every failure
-/// (contract/loginctl.md section 5).
+/// (contract/loginctl.md section 5); doctor has 2 besides ([`doctor::report::exit_code`]).
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut output = String::new();
     let result = cli::parse(args).and_then(|request| match request {
         Request::Print(text) => {
             output = text;
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Request::Run { options, verb } => verbs::run(&options, verb, &mut output),
     });
     // What was collected before a failure is shown before the failure.
     let written = write_out(&output);
-    match result.and(written) {
-        Ok(()) => ExitCode::SUCCESS,
+    match result.and_then(|code| written.map(|()| code)) {
+        Ok(code) => code,
         Err(error) => {
             let message = text::escape_lines(format!("{error:#}").trim_end());
             // With no standard error there is nobody to tell.

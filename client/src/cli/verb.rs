@@ -2,6 +2,13 @@
 
 use clap::Subcommand;
 
+/// What doctor's exit codes and marks mean.
+const DOCTOR: &str = "\
+Changes nothing and runs no program; takes a few seconds where something hangs. As root it sees everything; for
+others, what cannot be seen is skipped. --json=short or pretty: a list of objects with check (a name that stays), verdict
+(ok, note, warning, problem, skipped), finding and advice. Exit code: 0 if nothing is wrong (notes do not count), 1 if
+there is a warning or a problem, 2 if nothing is known to be wrong but checks were skipped.";
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Verb {
@@ -113,4 +120,8 @@ pub enum Verb {
     },
     /// Show this help
     Help,
+    // Not one of loginctl's: last, so that what is nearest to a mistyped verb is one of its own.
+    /// Look whether this machine is set up right, and say what to do
+    #[command(after_help = DOCTOR)]
+    Doctor,
 }

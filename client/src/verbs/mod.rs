@@ -1,11 +1,14 @@
 //! The verbs, a file a group. Each one asks the broker and adds what it has to show to the output.
 
+mod doctor;
 mod end;
 mod linger;
 mod list;
 mod screen;
 mod show;
 mod status;
+
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -28,11 +31,21 @@ struct Context<'a> {
     out: &'a mut String,
 }
 
-/// Carries out a verb. What it had to show before it failed is in the output, too.
+/// Carries out a verb. What it had to show before it failed is in the output, too. Of those that do not fail, only doctor
+/// has another exit code than 0.
 ///
 /// # Errors
 /// With the text to show: operation, object and cause.
-pub fn run(options: &Options, verb: Verb, out: &mut String) -> anyhow::Result<()> {
+pub fn run(options: &Options, verb: Verb, out: &mut String) -> anyhow::Result<ExitCode> {
+    match verb {
+        // Also where there is no usherd, then above all.
+        Verb::Doctor => doctor::run(options, out),
+        verb => ask(options, verb, out).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// The verbs that are questions to usherd, or requests.
+fn ask(options: &Options, verb: Verb, out: &mut String) -> anyhow::Result<()> {
     let broker = Broker::connect(&options.socket)?;
     let context = &mut Context { options, broker, now: Now::read(), out };
     match verb {
@@ -57,19 +70,24 @@ pub fn run(options: &Options, verb: Verb, out: &mut String) -> anyhow::Result<()
         Verb::TerminateSeat { seats } => end::terminate_seats(context, &seats),
         Verb::KillSession { sessions } => end::kill_sessions(context, &sessions),
         Verb::KillUser { users } => end::kill_users(context, &users),
-        Verb::Help => Ok(()),
+        Verb::Doctor | Verb::Help => Ok(()),
+    }
+}
+
+/// Whether JSON is wanted, and if so, whether indented.
+fn json_layout(options: &Options) -> Option<bool> {
+    match options.json {
+        _ if options.json_auto => Some(terminal::is_terminal()),
+        JsonMode::Pretty => Some(true),
+        JsonMode::Short => Some(false),
+        JsonMode::Off => None,
     }
 }
 
 impl Context<'_> {
     /// Whether JSON is wanted, and if so, whether indented.
     fn json(&self) -> Option<bool> {
-        match self.options.json {
-            _ if self.options.json_auto => Some(terminal::is_terminal()),
-            JsonMode::Pretty => Some(true),
-            JsonMode::Short => Some(false),
-            JsonMode::Off => None,
-        }
+        json_layout(self.options)
     }
 
     fn print_json<T: Serialize + ?Sized>(&mut self, value: &T, pretty: bool) -> anyhow::Result<()> {

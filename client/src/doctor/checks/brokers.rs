@@ -1,0 +1,66 @@
+//! Other programs that want to manage sessions: two of them take each other's apart.
+
+use crate::doctor::finding::Finding;
+use crate::doctor::machine::Machine;
+
+const RUNNING: &str = "brokers.running";
+const SEATD: &str = "brokers.seatd";
+
+/// Names of processes, of which the kernel keeps 15 characters, what to call them, and how each is stopped.
+const RIVALS: [(&str, &str, &str); 5] = [
+    ("systemd-logind", "systemd-logind", "systemctl mask --now systemd-logind"),
+    ("elogind", "elogind", "stop its service and take it out of the boot"),
+    ("elogind-daemon", "elogind", "stop its service and take it out of the boot"),
+    ("turnstiled", "turnstiled", "stop its service and take it out of the boot"),
+    ("console-kit-dae", "ConsoleKit", "stop its service and take it out of the boot"),
+];
+
+pub(super) fn check(machine: &Machine) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, shown, advice) in RIVALS {
+        findings.extend(machine.daemons(name).map(|process| {
+            Finding::problem(
+                RUNNING,
+                format!(
+                    "{shown} (process {}) runs: two session brokers fight over the same logins.",
+                    process.pid
+                ),
+                format!("{advice}; then restart usherd"),
+            )
+        }));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(RUNNING, "No other session broker runs."));
+    }
+    findings.extend(machine.daemons("seatd").next().map(|seatd| {
+        Finding::note(
+            SEATD,
+            format!(
+                "seatd (process {}) runs and hands out devices, which usherd does not do yet.",
+                seatd.pid
+            ),
+            "keep it for Wayland compositors; the two do not get in each other's way",
+        )
+    }));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Fixture, verdict, words};
+    use super::*;
+    use crate::doctor::finding::Verdict;
+
+    #[test]
+    fn only_roots_are_rivals() {
+        let fixture = Fixture::new().process(80, "elogind", 1000).process(81, "seatd", 0);
+        let findings = check(&fixture.machine);
+        assert_eq!(verdict(&findings, RUNNING), Verdict::Ok);
+        assert_eq!(verdict(&findings, SEATD), Verdict::Note);
+        let findings = check(&fixture.process(82, "elogind-daemon", 0).machine);
+        assert_eq!(verdict(&findings, RUNNING), Verdict::Problem);
+        assert!(words(&findings, RUNNING).contains("elogind (process 82)"));
+        let findings = check(&Fixture::new().process(9, "systemd-logind", 0).machine);
+        assert!(words(&findings, RUNNING).contains("systemctl mask --now"));
+    }
+}

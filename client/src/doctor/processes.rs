@@ -1,0 +1,37 @@
+//! Which processes there are, as the kernel names them (proc(5)). Anybody may look at that; with hidepid=2 one sees only one's
+//! own.
+
+use super::tree::Tree;
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its name: at most 15 characters, and anybody's to choose.
+    pub name: String,
+    /// Its real user.
+    pub uid: u32,
+    /// Its state: `S`, `R`, `T` for one that was stopped, and others.
+    pub state: char,
+}
+
+/// All that can be seen.
+pub fn read(tree: &Tree) -> Vec<Process> {
+    let names = tree.list("/proc").unwrap_or_default();
+    let pids = names.iter().filter_map(|name| name.parse().ok());
+    let mut processes: Vec<_> = pids.filter_map(|pid| of(tree, pid)).collect();
+    processes.sort_by_key(|process| process.pid);
+    processes
+}
+
+fn of(tree: &Tree, pid: u32) -> Option<Process> {
+    let status = tree.read(format!("/proc/{pid}/status")).ok()?;
+    let field = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+    Some(Process {
+        pid,
+        name: field("Name:")?.to_owned(),
+        uid: field("Uid:")?.split_whitespace().next()?.parse().ok()?,
+        state: field("State:")?.chars().next()?,
+    })
+}
