@@ -8,6 +8,7 @@ mod daemon;
 mod init;
 mod linger;
 mod managers;
+mod pam;
 mod polkit;
 mod runtime;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub const GROUPS: &[Group] = &[
     Group { id: "daemon", title: "The daemon", check: daemon::check },
     Group { id: "init", title: "Start at boot", check: init::check },
     Group { id: "brokers", title: "Other session brokers", check: brokers::check },
+    Group { id: "pam", title: "PAM", check: pam::check },
     Group { id: "bus", title: "System bus", check: bus::check },
     Group { id: "polkit", title: "polkit", check: polkit::check },
     Group { id: "cgroups", title: "Control groups", check: cgroups::check },
