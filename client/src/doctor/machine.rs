@@ -9,11 +9,16 @@ use super::tree::Tree;
 use crate::clock::Now;
 use usher_protocol::{ROOT_SOCKET_PATH, SOCKET_PATH};
 
+/// The parent of all runtime directories.
+pub const RUNTIME_DIRECTORIES: &str = "/run/user";
+
 /// The machine as the checks see it.
 #[derive(Debug)]
 pub struct Machine {
     /// Its files.
     pub tree: Tree,
+    /// The names in /run/user, listed before usherd was asked: of whom it does not know then, nothing is to be there.
+    pub runtime_names: Vec<String>,
     /// What usherd says.
     pub asked: Asked,
     /// The processes that can be seen.
@@ -43,7 +48,9 @@ impl Machine {
         let tree = Tree::at("/");
         let caller = Caller::own();
         let root_socket = (caller.uid == 0 && socket == Path::new(SOCKET_PATH)).then_some(ROOT_SOCKET_PATH);
+        let runtime_names = tree.list(RUNTIME_DIRECTORIES).unwrap_or_default();
         Self {
+            runtime_names,
             asked: asked::ask(socket, root_socket.map(Path::new)),
             processes: processes::read(&tree),
             mounts: mounts::parse(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()),

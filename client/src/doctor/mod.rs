@@ -25,7 +25,7 @@ use finding::Finding;
 use machine::Machine;
 
 /// How long usherd and the process table may take,
-const LOOK: Duration = Duration::from_secs(12);
+const LOOK: Duration = Duration::from_secs(15);
 /// and then all checks together.
 const CHECKS: Duration = Duration::from_secs(5);
 /// What both have to say when that was not enough.

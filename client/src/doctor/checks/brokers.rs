@@ -1,5 +1,6 @@
 //! Other programs that want to manage sessions: two of them take each other's apart.
 
+use super::AS_ROOT;
 use crate::doctor::finding::Finding;
 use crate::doctor::machine::Machine;
 
@@ -8,7 +9,7 @@ const SEATD: &str = "brokers.seatd";
 
 /// Names of processes, of which the kernel keeps 15 characters, what to call them, and how each is stopped.
 const RIVALS: [(&str, &str, &str); 5] = [
-    ("systemd-logind", "systemd-logind", "systemctl mask --now systemd-logind"),
+    ("systemd-logind", "systemd-logind", "systemctl stop systemd-logind && systemctl enable --now usherd"),
     ("elogind", "elogind", "stop its service and take it out of the boot"),
     ("elogind-daemon", "elogind", "stop its service and take it out of the boot"),
     ("turnstiled", "turnstiled", "stop its service and take it out of the boot"),
@@ -16,6 +17,10 @@ const RIVALS: [(&str, &str, &str); 5] = [
 ];
 
 pub(super) fn check(machine: &Machine) -> Vec<Finding> {
+    if machine.init().is_empty() {
+        let why = "Other users' processes are hidden from this one (hidepid), brokers among them.";
+        return vec![Finding::skipped(RUNNING, why, AS_ROOT)];
+    }
     let mut findings = Vec::new();
     for (name, shown, advice) in RIVALS {
         findings.extend(machine.daemons(name).map(|process| {
@@ -61,6 +66,8 @@ mod tests {
         assert_eq!(verdict(&findings, RUNNING), Verdict::Problem);
         assert!(words(&findings, RUNNING).contains("elogind (process 82)"));
         let findings = check(&Fixture::new().process(9, "systemd-logind", 0).machine);
-        assert!(words(&findings, RUNNING).contains("systemctl mask --now"));
+        assert!(words(&findings, RUNNING).contains("systemctl stop systemd-logind"));
+        let hidden = Fixture::new().changed(|machine| machine.processes.clear());
+        assert_eq!(verdict(&check(&hidden.machine), RUNNING), Verdict::Skipped);
     }
 }

@@ -113,10 +113,10 @@ fn controllers(machine: &Machine, tree: &Mount) -> Finding {
 fn others(machine: &Machine, tree: Option<&Mount>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if machine.init() == "systemd" {
-        findings.push(Finding::warning(
+        findings.push(Finding::note(
             OTHERS,
-            "PID 1 is systemd, which takes user.slice for its own.",
-            "use systemd-logind here, or be prepared for the two to undo each other's work in that tree",
+            "PID 1 is systemd, which is at work in the same tree; of it, user.slice is usherd's.",
+            "nothing, as long as no unit but user.slice itself is in that slice",
         ));
     }
     let elogind = machine.mounted("/sys/fs/cgroup/elogind").is_some();

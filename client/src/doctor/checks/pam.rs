@@ -54,7 +54,7 @@ fn is_login(service: &str) -> bool {
         let rest = service.strip_prefix(*manager);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    LOGIN_SERVICES.contains(&service) || DISPLAY_MANAGERS.iter().any(|manager| is_of(&manager))
+    LOGIN_SERVICES.contains(&service) || DISPLAY_MANAGERS.iter().any(is_of)
 }
 
 fn module(config: &PamConfig) -> Finding {

@@ -1,21 +1,21 @@
 //! The runtime directories: whose they are, and whether they are usherd's work.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 use rustix::fs::FileType;
 use usher_protocol::messages::UserView;
+use usher_protocol::session::UserState;
 
 use super::unanswered;
 use crate::doctor::finding::Finding;
-use crate::doctor::machine::Machine;
+use crate::doctor::machine::{Machine, RUNTIME_DIRECTORIES as ROOM};
 use crate::doctor::tree::Seen;
 
 const PARENT: &str = "runtime.parent";
 const DIRECTORY: &str = "runtime.directory";
 const STRAY: &str = "runtime.stray";
 const MISSING: &str = "runtime.missing";
-
-const ROOM: &str = "/run/user";
 
 /// What is in the place of a runtime directory.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub(super) fn check(machine: &Machine) -> Vec<Finding> {
             findings.push(Finding::ok(PARENT, format!("There is no {ROOM} yet: nobody has logged in.")))
         }
     }
-    let names = machine.tree.list(ROOM).unwrap_or_default();
+    let names = &machine.runtime_names;
     let form = machine.asked.status.as_ref().map(|status| status.runtime_directory.as_str());
     let Some(users) = &machine.asked.users else {
         if !names.is_empty() {
@@ -44,9 +44,13 @@ pub(super) fn check(machine: &Machine) -> Vec<Finding> {
         return findings;
     };
     let users: BTreeMap<u32, &UserView> = users.iter().map(|user| (user.uid.get(), user)).collect();
-    for name in &names {
+    for name in names {
         match name.parse::<u32>() {
-            Ok(uid) => findings.push(directory(&place(machine, uid), users.get(&uid).copied(), form)),
+            Ok(uid) => {
+                // It may have gone since they were listed.
+                let place = place(machine, uid);
+                findings.extend(place.map(|place| directory(&place, users.get(&uid).copied(), form)));
+            }
             Err(_) => findings.push(Finding::note(
                 STRAY,
                 format!("{ROOM}/{name} is not named after a user."),
@@ -58,10 +62,13 @@ pub(super) fn check(machine: &Machine) -> Vec<Finding> {
     findings
 }
 
-fn place(machine: &Machine, uid: u32) -> Place {
+fn place(machine: &Machine, uid: u32) -> Option<Place> {
     let path = format!("{ROOM}/{uid}");
     let mounted = machine.mounted(&path).map(|mount| mount.fs_type.clone());
-    Place { uid, seen: machine.tree.look(path).ok(), mounted }
+    match machine.tree.look(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        seen => Some(Place { uid, seen: seen.ok(), mounted }),
+    }
 }
 
 fn parent(seen: Seen) -> Finding {
@@ -164,7 +171,8 @@ fn stray(path: &str, place: &Place) -> Finding {
 
 /// A user without one.
 fn missing(user: &UserView) -> Option<Finding> {
-    if user.runtime_path.is_some() {
+    // Who comes or goes has none yet, or no more.
+    if user.runtime_path.is_some() || matches!(user.state, UserState::Opening | UserState::Closing) {
         return None;
     }
     let why = match user.notice.trim_end_matches('.') {
@@ -227,6 +235,7 @@ mod tests {
                 let mut alice = user("alice", 1001);
                 alice.runtime_path = None;
                 alice.notice = "/run/user/1001 is a file".into();
+                machine.runtime_names = ["1003", "1004", "lost+found"].map(str::to_owned).to_vec();
                 machine.asked.users = Some(vec![alice]);
             });
         let findings = check(&fixture.machine);

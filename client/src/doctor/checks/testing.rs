@@ -35,6 +35,7 @@ impl Fixture {
         };
         let machine = Machine {
             tree: Tree::at(directory.path()),
+            runtime_names: Vec::new(),
             asked,
             processes: Vec::new(),
             mounts: Vec::new(),
