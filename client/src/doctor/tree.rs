@@ -87,17 +87,26 @@ impl Tree {
     /// # Errors
     /// It is not there, cannot be read, or is no regular file of a sensible size.
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<String> {
+        let bytes = self.head(path, SIZE_LIMIT + 1)?;
+        if bytes.len() as u64 > SIZE_LIMIT {
+            return Err(io::Error::other("larger than 1 MiB"));
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The first bytes of a regular file.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or is no regular file.
+    pub fn head(&self, path: impl AsRef<Path>, length: u64) -> io::Result<Vec<u8>> {
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(self.path(path))?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
-        file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > SIZE_LIMIT {
-            return Err(io::Error::other("larger than 1 MiB"));
-        }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// The names in a directory, sorted; those that are not UTF-8 are replaced.

@@ -62,23 +62,27 @@ fn is_in_use(kind: &ManagerKindView) -> bool {
     kind.is_default || kind.is_chosen
 }
 
+/// What is run from a shell, if the definition is the shipped one and does that.
+fn inner(machine: &Machine, kind: &ManagerKindView) -> Option<&'static str> {
+    let of_administrator = machine.tree.has_entry(format!("/etc/usher/managers/{}.conf", kind.name));
+    let from_shell = !of_administrator && kind.programs.iter().any(|program| program == "/bin/sh");
+    FROM_SHELL.iter().find(|(name, _)| from_shell && *name == kind.name).map(|(_, inner)| *inner)
+}
+
 /// The program that would be run, if it is installed.
 fn program(machine: &Machine, kind: &ManagerKindView) -> Option<String> {
-    let program = kind.program.clone()?;
-    let inner = FROM_SHELL.iter().find(|(name, _)| *name == kind.name && program == "/bin/sh");
-    match inner {
-        Some((_, inner)) => {
+    match inner(machine, kind) {
+        Some(inner) => {
             let paths = PATH.map(|directory| format!("{directory}/{inner}"));
             paths.into_iter().find(|path| machine.tree.exists(path))
         }
-        None => Some(program),
+        None => kind.program.clone(),
     }
 }
 
 /// What a definition would run, for somebody who is to install it.
-fn wanted(kind: &ManagerKindView) -> String {
-    let inner = FROM_SHELL.iter().find(|(name, _)| *name == kind.name);
-    inner.map_or_else(|| kind.programs.join(" or "), |(_, inner)| (*inner).to_owned())
+fn wanted(machine: &Machine, kind: &ManagerKindView) -> String {
+    inner(machine, kind).map_or_else(|| kind.programs.join(" or "), str::to_owned)
 }
 
 fn chosen(machine: &Machine, status: &StatusView) -> Vec<Finding> {
@@ -103,7 +107,7 @@ fn chosen(machine: &Machine, status: &StatusView) -> Vec<Finding> {
         } else {
             Finding::problem(
                 CHOSEN,
-                format!("The user manager is {name} ({whose}), and {} is not installed.", wanted(kind)),
+                format!("The user manager is {name} ({whose}), and {} is not installed.", wanted(machine, kind)),
                 format!("install it, or choose another one with Manager= in /etc/usher/usher.conf; then kill -HUP {}", status.pid),
             )
         });

@@ -1,12 +1,14 @@
 //! The PAM stacks: which logins are registered with usherd, and what stands in its module's way. `usher_pam_setup` reads them as
 //! libpam does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use usher_pam_setup::{Broker, ConfigError, Group, Layout, MODULE, Module, PamConfig, Severity, check};
 
 use crate::doctor::finding::Finding;
 use crate::doctor::machine::Machine;
+use crate::doctor::tree::Tree;
 
 const FILES: &str = "pam.files";
 const INSTALLED: &str = "pam.module";
@@ -31,7 +33,7 @@ type Registers = Result<Option<(Broker, Module)>, ConfigError>;
 
 pub(super) fn check(machine: &Machine) -> Vec<Finding> {
     let config = PamConfig::at(machine.tree.path("/"));
-    let services = match config.services() {
+    let services = match services(&config) {
         Ok(services) => services,
         Err(error) => {
             let advice = "install PAM, and a service file for each program that logs people in";
@@ -41,12 +43,19 @@ pub(super) fn check(machine: &Machine) -> Vec<Finding> {
     let logins: Vec<_> = services.iter().filter(|name| is_login(name)).map(String::as_str).collect();
     let others: Vec<_> =
         services.iter().map(String::as_str).filter(|name| OTHER_SERVICES.contains(name)).collect();
-    let mut findings = vec![module(&config)];
+    let mut findings = vec![module(machine, &config)];
     findings.extend(registered(&config, &logins));
     findings.extend(unregistered(&config, &others));
     findings.extend(lines(&config, &services));
     findings.push(manager(&config));
     findings
+}
+
+/// What programs ask for. Files that others include are left out, unless their names are those of programs: su-l includes su.
+fn services(config: &PamConfig) -> Result<BTreeSet<String>, ConfigError> {
+    let is_known = |name: &String| is_login(name) || OTHER_SERVICES.contains(&name.as_str());
+    let known = config.names()?.into_iter().filter(is_known);
+    Ok(config.services()?.into_iter().chain(known).collect())
 }
 
 fn is_login(service: &str) -> bool {
@@ -57,15 +66,32 @@ fn is_login(service: &str) -> bool {
     LOGIN_SERVICES.contains(&service) || DISPLAY_MANAGERS.iter().any(is_of)
 }
 
-fn module(config: &PamConfig) -> Finding {
-    match config.module(MODULE) {
-        Some(path) => Finding::ok(INSTALLED, format!("{path} is installed.")),
-        None => Finding::problem(
-            INSTALLED,
-            format!("{MODULE} is in none of the directories of PAM's modules."),
-            "install it beside pam_unix.so: the directory is that of the programs' architecture",
-        ),
+fn module(machine: &Machine, config: &PamConfig) -> Finding {
+    let install = "install it beside pam_unix.so: the directory is that of the programs' architecture";
+    let Some(path) = config.module(MODULE) else {
+        let finding = format!("{MODULE} is in none of the directories of PAM's modules.");
+        return Finding::problem(INSTALLED, finding, install);
+    };
+    let architecture =
+        |tree: &Tree, path: &str| tree.head(path, 20).ok().and_then(|head| architecture(&head));
+    let (own, its) = (architecture(&Tree::at("/"), "/proc/self/exe"), architecture(&machine.tree, &path));
+    if own.is_some() && its.is_some() && own != its {
+        let finding =
+            format!("{path} is for another architecture than usherctl and the programs that log people in.");
+        return Finding::problem(INSTALLED, finding, install);
     }
+    let beside = Path::new(&path).with_file_name("pam_unix.so");
+    if !machine.tree.exists(&beside) {
+        let finding = format!("{path} is in a directory without pam_unix.so, where PAM may not look.");
+        return Finding::warning(INSTALLED, finding, install);
+    }
+    Finding::ok(INSTALLED, format!("{path} is installed."))
+}
+
+/// Of the head of an ELF file (elf(5)): the class, the order of bytes, and e_machine.
+fn architecture(head: &[u8]) -> Option<[u8; 4]> {
+    let rest = head.strip_prefix(b"\x7fELF")?;
+    Some([*rest.first()?, *rest.get(1)?, *rest.get(14)?, *rest.get(15)?])
 }
 
 /// The broker that the service registers its sessions with: usher, if it is there beside others, of which `lines` tells.
@@ -77,7 +103,8 @@ fn registers(config: &PamConfig, service: &str) -> Registers {
 }
 
 /// How to put the module into the stacks of this machine.
-fn how(config: &PamConfig) -> String {
+fn how(config: &PamConfig, replace: bool) -> String {
+    let option = if replace { " --replace" } else { "" };
     let by_hand = match Layout::recognise(config) {
         Ok(Layout::PamAuthUpdate) => "or pam-auth-update, and choose usher".to_owned(),
         Ok(layout) => match layout.file() {
@@ -88,7 +115,7 @@ fn how(config: &PamConfig) -> String {
         },
         Err(_) => format!("or add 'session optional {MODULE}' to their files, behind pam_unix.so"),
     };
-    format!("run usher-pam-setup install as root, {by_hand}")
+    format!("run usher-pam-setup install{option} as root, {by_hand}")
 }
 
 /// Logins: each without the module is one without a session.
@@ -99,7 +126,7 @@ fn registered(config: &PamConfig, logins: &[&str]) -> Vec<Finding> {
         let names = logins.join(", ");
         let finding =
             format!("{MODULE} is in no login's PAM stack, so that no login gets a session: {names}.");
-        return vec![Finding::problem(LOGINS, finding, how(config))];
+        return vec![Finding::problem(LOGINS, finding, how(config, false))];
     }
     let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -113,7 +140,7 @@ fn registered(config: &PamConfig, logins: &[&str]) -> Vec<Finding> {
             Ok(None) => findings.push(Finding::problem(
                 LOGINS,
                 format!("Logins of {service} get no session: its PAM stack has no {MODULE}."),
-                how(config),
+                how(config, false),
             )),
             Err(error) => findings.push(unreadable(service, error)),
         }
@@ -141,7 +168,7 @@ fn anothers(config: &PamConfig, service: &str, broker: Broker, module: &Module) 
         _ => Finding::problem(
             LOGINS,
             format!("Logins of {service} are registered by {name} ({place}), not by {MODULE}."),
-            format!("put {MODULE} in its place: usher-pam-setup install --replace; {}", how(config)),
+            how(config, true),
         ),
     }
 }
@@ -164,13 +191,13 @@ fn unregistered(config: &PamConfig, others: &[&str]) -> Option<Finding> {
         (with, []) => Some(Finding::ok(OTHERS, format!("{MODULE} is there for {}, too.", list(with)))),
         (_, without) => Some(Finding::ok(
             OTHERS,
-            format!("{} get no session of their own, which they need not have.", list(without)),
+            format!("Nothing has a session of its own through {}, and needs none.", list(without)),
         )),
     }
 }
 
 /// What is wrong in the lines of all services that register somebody or log somebody in. The same line is in many stacks.
-fn lines(config: &PamConfig, services: &[String]) -> Vec<Finding> {
+fn lines(config: &PamConfig, services: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     let manager = MANAGER_SERVICE.to_owned();
     for service in services.iter().chain((!services.contains(&manager)).then_some(&manager)) {
@@ -198,10 +225,7 @@ fn lines(config: &PamConfig, services: &[String]) -> Vec<Finding> {
         }
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(
-            LINES,
-            "The lines of these PAM stacks are in order, and no other broker is among them.",
-        ));
+        findings.push(Finding::ok(LINES, "The lines of these PAM stacks have no mistakes."));
     }
     findings
 }

@@ -36,7 +36,20 @@ fn as_it_should_be() {
         ),
         "{said}"
     );
-    assert!(words(&findings, OTHERS).starts_with("cron get no session"));
+    assert!(words(&findings, OTHERS).contains("through cron, and"));
+}
+
+#[test]
+fn services_that_others_include_are_services() {
+    let fixture =
+        debian(UNIX).file("/etc/pam.d/su-l", "@include su\n").file("/etc/pam.d/remote", "@include login\n");
+    let findings = of(&fixture);
+    assert!(
+        words(&findings, LOGINS).contains("session: login, remote, sshd."),
+        "{}",
+        words(&findings, LOGINS)
+    );
+    assert!(words(&findings, OTHERS).contains("through cron, su, su-l, and"), "{}", words(&findings, OTHERS));
 }
 
 #[test]
@@ -73,6 +86,26 @@ fn no_module_installed() {
     let findings = of(&fixture);
     assert_eq!(verdict(&findings, INSTALLED), Verdict::Problem);
     assert!(words(&findings, LINES).contains("names pam_usher.so, which is not installed"));
+}
+
+#[test]
+fn a_module_for_another_machine_and_one_where_nobody_looks() {
+    let path = "/usr/lib/x86_64-linux-gnu/security/pam_usher.so";
+    let with = |head: &[u8]| {
+        let fixture = debian(USHER);
+        std::fs::write(fixture.machine.tree.path(path), head).expect("written");
+        verdict(&of(&fixture), INSTALLED)
+    };
+    let own = std::fs::read("/proc/self/exe").expect("this program");
+    assert_eq!(with(&own[..20]), Verdict::Ok);
+    let mut other = own[..20].to_vec();
+    other[18] ^= 1;
+    assert_eq!(with(&other), Verdict::Problem);
+    assert_eq!(with(b"\x7fELF"), Verdict::Ok, "nobody can tell");
+    let lonely = debian(USHER);
+    std::fs::remove_file(lonely.machine.tree.path("/usr/lib/x86_64-linux-gnu/security/pam_unix.so"))
+        .expect("removed");
+    assert_eq!(verdict(&of(&lonely), INSTALLED), Verdict::Warning);
 }
 
 #[test]
