@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use support::world::{broker, id};
-use support::{Answer, FakeBroker, run, session};
+use support::{Answer, FakeBroker, Ran, run, session};
 use usher_protocol::messages::{
     Call, KillSessionRequest, KillUserRequest, LingerRequest, Refusal, SessionSelector,
 };
@@ -343,4 +343,56 @@ fn a_full_disk_is_an_error() {
 #[test]
 fn the_command_is_consistent() {
     usher_client::cli::command().debug_assert();
+}
+
+/// The findings, whatever this machine is like.
+fn diagnosis(ran: &Ran) -> Vec<Value> {
+    assert_eq!(ran.stderr, "");
+    serde_json::from_str(&ran.stdout).expect("a list")
+}
+
+#[test]
+fn doctor_is_a_verb_of_its_own_under_either_name() {
+    let broker = FakeBroker::start(|call| match call {
+        Call::GetInfo => Answer::Reply(json!({
+            "vendor": "", "product": "usherd", "version": "0.0.7", "url": "", "interfaces": [],
+        })),
+        _ => Answer::Refuse(Refusal::AccessDenied { message: "Only root".into() }),
+    });
+    let loginctl = broker.directory().join("loginctl");
+    symlink(env!("CARGO_BIN_EXE_usherctl"), &loginctl).expect("a link");
+    for program in [Path::new(env!("CARGO_BIN_EXE_usherctl")), &loginctl] {
+        let ran = run(program, &broker.socket(), &["doctor", "-j"]);
+        let findings = diagnosis(&ran);
+        let version =
+            findings.iter().find(|finding| finding["check"] == "daemon.version").expect("a version");
+        assert_eq!((&version["verdict"], ran.code), (&json!("warning"), Some(1)));
+        assert!(
+            version["finding"].as_str().is_some_and(|text| text.contains("usherd is version 0.0.7")),
+            "{version}"
+        );
+        for finding in &findings {
+            let keys: Vec<_> = finding.as_object().expect("an object").keys().collect();
+            assert_eq!(keys, ["advice", "check", "finding", "verdict"]);
+        }
+    }
+    assert!(broker.calls().contains(&Call::GetStatus));
+    broker.run(&["doctor", "alice"]).fails("Too many arguments.");
+}
+
+#[test]
+fn doctor_needs_no_broker_and_bears_nonsense() {
+    let nonsense = FakeBroker::start(|_| Answer::Bytes(b"nonsense\0"));
+    let nowhere = Path::new("/nonexistent/broker");
+    let program = Path::new(env!("CARGO_BIN_EXE_usherctl"));
+    for (socket, words) in [(&*nonsense.socket(), "cannot be asked"), (nowhere, "usherd")] {
+        let ran = run(program, socket, &["doctor", "--json=pretty"]);
+        let findings = diagnosis(&ran);
+        assert_eq!(
+            (&findings[0]["check"], &findings[0]["verdict"]),
+            (&json!("daemon.answer"), &json!("problem"))
+        );
+        assert!(findings[0]["finding"].as_str().is_some_and(|text| text.contains(words)), "{}", findings[0]);
+        assert_eq!(ran.code, Some(1));
+    }
 }

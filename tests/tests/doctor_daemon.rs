@@ -90,7 +90,11 @@ fn sockets_that_somebody_has_touched() {
     diagnosis.has("daemon.answer", "problem", &["cannot be asked: Permission denied"]);
     assert_eq!(diagnosis.code, 1);
     machine.sh("rm /run/usher/broker.root; chmod 666 /run/usher/broker");
-    doctor(&machine).has("daemon.root-socket", "warning", &["There is no /run/usher/broker.root"]);
+    let diagnosis = doctor(&machine);
+    diagnosis.has("daemon.root-socket", "warning", &["There is no /run/usher/broker.root"]);
+    diagnosis.has("daemon.answer", "ok", &[]);
+    machine.sh("rm /run/usher/broker");
+    doctor(&machine).has("daemon.answer", "problem", &["runs, and there is no socket /run/usher/broker"]);
 }
 
 #[test]

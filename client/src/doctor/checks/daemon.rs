@@ -42,10 +42,11 @@ fn process(machine: &Machine) -> Option<&Process> {
 fn answer(machine: &Machine) -> Finding {
     let process = process(machine);
     let asked = &machine.asked;
-    // Whichever is worse: root's logins come by one, everybody's questions by the other.
-    let reaches = [&asked.root_reach, &asked.reach];
-    let reach = reaches.into_iter().flatten().max_by_key(|reach| badness(reach));
-    let Some(reach) = reach else {
+    // Whichever is worse: logins come by root's, questions by the other. That root's alone is missing is told elsewhere.
+    let by_root = asked.root_reach.as_ref().filter(|reach| **reach != Reach::Absent);
+    let reaches = [(ROOT_SOCKET_PATH, by_root), (SOCKET_PATH, asked.reach.as_ref())];
+    let tried = reaches.into_iter().filter_map(|(socket, reach)| Some((socket, reach?)));
+    let Some((socket, reach)) = tried.max_by_key(|(_, reach)| badness(reach)) else {
         return Finding::skipped(ANSWER, "usherd was not asked.", "try again");
     };
     match (reach, process) {
@@ -68,10 +69,7 @@ fn answer(machine: &Machine) -> Finding {
         ),
         (Reach::Refuses, Some(process)) => Finding::problem(
             ANSWER,
-            format!(
-                "usherd{} runs, and its socket {SOCKET_PATH} is another one's.",
-                of_process(Some(process))
-            ),
+            format!("usherd{} runs, and its socket {socket} is another one's.", of_process(Some(process))),
             "restart its service",
         ),
         (Reach::Refuses, None) => Finding::problem(
@@ -87,7 +85,7 @@ fn answer(machine: &Machine) -> Finding {
         (Reach::Absent, Some(process)) => Finding::problem(
             ANSWER,
             format!(
-                "usherd{} runs, and there is no socket {SOCKET_PATH}: somebody has removed it, or /run is another one.",
+                "usherd{} runs, and there is no socket {socket}: somebody has removed it, or /run is another one.",
                 of_process(Some(process))
             ),
             "restart its service",
@@ -100,7 +98,7 @@ fn answer(machine: &Machine) -> Finding {
         (Reach::Fails(why), _) => Finding::problem(
             ANSWER,
             format!("usherd cannot be asked: {}.", why.trim_end_matches('.')),
-            format!("look at {SOCKET_PATH} and at usherd's log; restart its service"),
+            format!("look at {socket} and at usherd's log; restart its service"),
         ),
     }
 }
@@ -250,6 +248,23 @@ mod tests {
     fn a_hung_root_socket_counts() {
         let fixture = Fixture::new().changed(|machine| machine.asked.root_reach = Some(Reach::Hangs));
         assert_eq!(verdict(&check(&fixture.machine), ANSWER), Verdict::Problem);
+    }
+
+    #[test]
+    fn a_root_socket_that_is_missing_is_no_usherd_that_is() {
+        let fixture = Fixture::new().changed(|machine| machine.asked.root_reach = Some(Reach::Absent));
+        assert_eq!(verdict(&check(&fixture.machine), ANSWER), Verdict::Ok);
+        let fixture = Fixture::new().changed(|machine| machine.asked.root_reach = Some(Reach::Refuses));
+        let said = words(&check(&fixture.machine), ANSWER);
+        assert!(said.contains("its socket /run/usher/broker.root is another one's"), "{said}");
+    }
+
+    #[test]
+    fn an_older_usherd_that_does_not_say() {
+        let fixture = Fixture::new().changed(|machine| machine.asked.status = None);
+        let findings = check(&fixture.machine);
+        assert_eq!(verdict(&findings, CONFIGURATION), Verdict::Skipped);
+        assert!(words(&findings, CONFIGURATION).contains("restart usherd"));
     }
 
     #[test]

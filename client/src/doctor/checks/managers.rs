@@ -3,7 +3,7 @@
 use usher_protocol::messages::{ManagerKindView, StatusView, UserView};
 use usher_protocol::session::ManagerState;
 
-use super::unanswered;
+use super::{counted, unanswered};
 use crate::doctor::finding::Finding;
 use crate::doctor::machine::Machine;
 use crate::render::time;
@@ -141,14 +141,16 @@ fn running(machine: &Machine, users: &[UserView]) -> Vec<Finding> {
     if !failed.is_empty() {
         return failed;
     }
-    let count = |state| here.iter().filter(|user| user.manager == state).count();
-    match (count(ManagerState::Ready), here.len()) {
-        (_, 0) => vec![Finding::ok(RUNNING, "Nobody is logged in.")],
-        (ready, all) => vec![Finding::ok(
-            RUNNING,
-            format!("Of {all} users who are logged in, {ready} have a manager that is ready."),
-        )],
-    }
+    let ready = here.iter().filter(|user| user.manager == ManagerState::Ready).count();
+    let text = match here.len() {
+        0 => "Nobody is logged in.".to_owned(),
+        all => format!(
+            "{} logged in, {} ready, and none has failed.",
+            counted(all, "user"),
+            counted(ready, "manager")
+        ),
+    };
+    vec![Finding::ok(RUNNING, text)]
 }
 
 /// What is wrong with a user's manager, if anything is.
