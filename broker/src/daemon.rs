@@ -19,6 +19,7 @@ use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
 use crate::manager::{self, Managers, Words};
 use crate::memory::Memory;
+use crate::ready::Ready;
 use crate::resizer::Resizer;
 use crate::run::Run;
 use crate::scopes::Scopes;
@@ -36,7 +37,14 @@ use crate::{crash, dbus, forgotten, logging, restore, rivals, settings};
 /// and leaves sessions, user managers and runtime directories as they are; SIGHUP reads the configuration again.
 #[derive(Debug, Parser)]
 #[command(name = "usherd", version)]
-struct Arguments {}
+struct Arguments {
+    /// Write a newline to this descriptor when logins are served, as s6 and dinit want it; sd_notify works without it
+    #[arg(long, value_name = "N")]
+    ready_fd: Option<i32>,
+    /// Log to syslog instead of standard error
+    #[arg(long)]
+    syslog: bool,
+}
 
 /// The whole program.
 pub fn main() -> ExitCode {
@@ -57,9 +65,11 @@ pub fn main() -> ExitCode {
         Some(word) if word == crash::LIST_ARGUMENT => return crash::list(),
         _ => {}
     }
-    Arguments::parse();
-    logging::start();
-    match serve() {
+    let arguments = Arguments::parse();
+    // Before anything else is opened, or it could be taken for what usherd was started with.
+    let ready = Ready::new(arguments.ready_fd);
+    logging::start(arguments.syslog);
+    match ready.and_then(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -78,7 +88,7 @@ fn remove_contents(path: &Path) -> ExitCode {
     }
 }
 
-fn serve() -> Result<()> {
+fn serve(ready: Ready) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("usherd must run as root");
     }
@@ -92,14 +102,14 @@ fn serve() -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    runtime.block_on(start(&lock))?;
+    runtime.block_on(start(&lock, ready))?;
     info!("usherd stops; sessions, user managers and runtime directories stay");
     // Work that is under way in other threads is taken up again by the next usherd.
     runtime.shutdown_background();
     Ok(())
 }
 
-async fn start(lock: &Lock) -> Result<()> {
+async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
     let descriptors = limits::raise_open_files().now;
     // First of all: who logs in while this usherd finds out what the last one has left waits for it, within his budget,
     // instead of being told that there is none.
@@ -183,7 +193,7 @@ async fn start(lock: &Lock) -> Result<()> {
         }
         dbus::start(service);
         info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
-        tell_service_manager();
+        service_manager.tell();
     };
     Run { model, interpreter, inbox, foreground, memory, status, next_request: 0 }.run(first, ready).await
 }
@@ -216,12 +226,5 @@ fn foreground_watch(has_vts: bool) -> Option<(Foreground, Readiness)> {
             warn!("cannot follow the foreground terminal: {error}");
             None
         }
-    }
-}
-
-/// sd_notify(3), for whichever init understands it; nothing happens where none does.
-fn tell_service_manager() {
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        warn!(%error, "cannot tell the service manager that usherd is ready");
     }
 }

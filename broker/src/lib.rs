@@ -35,6 +35,7 @@ mod manager;
 mod memory;
 mod opening;
 mod programs;
+mod ready;
 mod resizer;
 mod restore;
 mod rivals;

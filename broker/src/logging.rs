@@ -1,6 +1,8 @@
-//! Where log lines go: the journal, where there is one and nobody watches standard error; else standard error. A panic
-//! is a line in the log and the end: a broker that limps on would do more harm than one that starts anew from its
-//! files.
+//! Where log lines go: to syslog, if that is wanted; to the journal, where there is one and nobody watches standard
+//! error; else to standard error. A panic is a line in the log and the end: a broker that limps on would do more harm
+//! than one that starts anew from its files.
+
+mod syslog;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -15,14 +17,21 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
-/// Starts logging. `USHERD_LOG` chooses what is logged, in tracing's filter language; `info` if it is not set.
-pub(crate) fn start() {
+/// Starts logging, to syslog or wherever that is best. `USHERD_LOG` chooses what is logged, in tracing's filter language;
+/// `info` if it is not set.
+pub(crate) fn start(to_syslog: bool) {
     let filter = EnvFilter::try_from_env("USHERD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let (filter, logging) = changeable(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let watched = std::io::stderr().is_terminal();
-    let target = match tracing_journald::layer() {
-        Ok(journal) if !watched && Path::new(JOURNAL).exists() && is_journal_stream() => {
+    let syslog = if to_syslog { syslog::Syslog::new().ok() } else { None };
+    let target = match (syslog, tracing_journald::layer()) {
+        (Some(syslog), _) => {
+            let lines = tracing_subscriber::fmt::layer().with_writer(syslog).with_target(false);
+            registry.with(lines.without_time().with_ansi(false)).init();
+            Target::Syslog
+        }
+        (None, Ok(journal)) if !watched && Path::new(JOURNAL).exists() && is_journal_stream() => {
             registry.with(journal).init();
             Target::Journal
         }
@@ -69,6 +78,7 @@ pub(crate) struct Logging {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Journal,
+    Syslog,
     /// Standard error.
     Console,
 }

@@ -73,6 +73,7 @@ fn keep_target(log: &Logging, target: &str) -> Result<(), Failure> {
 fn word(target: Target) -> &'static str {
     match target {
         Target::Journal => "journal",
+        Target::Syslog => "syslog",
         Target::Console => "console",
     }
 }

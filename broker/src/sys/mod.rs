@@ -25,3 +25,12 @@ pub mod vt;
 
 pub use error::{Context, Result, SysError};
 pub use readiness::Readiness;
+
+/// Takes a descriptor that this program was started with; programs that it starts do not get it. To be called before
+/// anything else opens descriptors, and once for each number.
+///
+/// # Errors
+/// It is not open.
+pub(crate) fn inherited(number: i32) -> std::io::Result<std::os::fd::OwnedFd> {
+    raw::inherited(number)
+}

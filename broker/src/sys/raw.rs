@@ -29,6 +29,18 @@ pub(super) fn register(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Ow
     Ok(unsafe { AsyncFd::register_with_interest(fd, interest) }?)
 }
 
+/// Takes a descriptor that this program was started with; programs that it starts do not get it. To be called before
+/// anything else opens descriptors, and once for each number.
+pub(super) fn inherited(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: F_SETFD takes its argument by value and touches no memory; a number that is not open is an error.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: from_raw_fd wants a descriptor that is open and nobody else's. It is open, as fcntl has found, and as
+    // nothing was opened in this process yet, it is one that the process was given.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// The kinds of SysV IPC objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SysvKind {
