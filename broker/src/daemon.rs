@@ -19,7 +19,7 @@ use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
 use crate::manager::{self, Managers, Words};
 use crate::memory::Memory;
-use crate::ready::Ready;
+use crate::ready::{self, Ready};
 use crate::resizer::Resizer;
 use crate::run::Run;
 use crate::scopes::Scopes;
@@ -67,12 +67,13 @@ pub fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     // Before anything else is opened, or it could be taken for what usherd was started with.
-    let ready = Ready::new(arguments.ready_fd);
+    let service_manager = Ready::new(arguments.ready_fd);
     logging::start(arguments.syslog);
-    match ready.and_then(serve) {
+    match service_manager.and_then(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
+            ready::tell_failure(&error);
             ExitCode::FAILURE
         }
     }
@@ -88,7 +89,7 @@ fn remove_contents(path: &Path) -> ExitCode {
     }
 }
 
-fn serve(ready: Ready) -> Result<()> {
+fn serve(service_manager: Ready) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("usherd must run as root");
     }
@@ -102,7 +103,7 @@ fn serve(ready: Ready) -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    runtime.block_on(start(&lock, ready))?;
+    runtime.block_on(start(&lock, service_manager))?;
     info!("usherd stops; sessions, user managers and runtime directories stay");
     // Work that is under way in other threads is taken up again by the next usherd.
     runtime.shutdown_background();

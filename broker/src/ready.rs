@@ -1,10 +1,11 @@
 //! Telling whoever has started usherd that logins are served from now on: by sd_notify(3), and by a newline on a
-//! descriptor, which is how s6 and dinit want to hear it.
+//! descriptor, which is how s6 and dinit want to hear it. Or that there is nothing to wait for.
 
 use std::fs::File;
 use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
+use sd_notify::NotifyState;
 use tracing::warn;
 
 use crate::sys;
@@ -46,10 +47,29 @@ impl Ready {
         {
             warn!(%error, "cannot tell the service manager by --ready-fd that usherd is ready");
         }
-        if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
             warn!(%error, "cannot tell the service manager by sd_notify that usherd is ready");
         }
     }
+}
+
+/// Tells that usherd does not come up, and why. Who waits by sd_notify(3) need not notice an end by itself:
+/// start-stop-daemon(8) does not.
+pub(crate) fn tell_failure(error: &anyhow::Error) {
+    let number = errno(error).unwrap_or(libc::ECANCELED);
+    let why = format!("{error:#}").replace('\n', " ");
+    let states = [NotifyState::Status(&why), NotifyState::Errno(number.unsigned_abs())];
+    if let Err(error) = sd_notify::notify(&states) {
+        warn!(%error, "cannot tell the service manager that usherd does not come up");
+    }
+}
+
+/// The kernel's own number, if an error of its is the reason.
+fn errno(error: &anyhow::Error) -> Option<i32> {
+    error.chain().find_map(|cause| {
+        let of_library = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        of_library.or_else(|| cause.downcast_ref::<rustix::io::Errno>().map(|errno| errno.raw_os_error()))
+    })
 }
 
 #[cfg(test)]
@@ -75,6 +95,15 @@ mod tests {
         let ready = Ready::new(Some(tell.into_raw_fd())).unwrap();
         drop(hear);
         ready.tell();
+    }
+
+    #[test]
+    fn the_kernel_s_number_is_found_below_what_was_said_about_it() {
+        let missing = std::fs::metadata("/nonexistent").context("look at it").context("start").unwrap_err();
+        assert_eq!(errno(&missing), Some(libc::ENOENT));
+        let full = Err::<(), _>(rustix::io::Errno::NOSPC).context("write it").unwrap_err();
+        assert_eq!(errno(&full), Some(libc::ENOSPC));
+        assert_eq!(errno(&anyhow::anyhow!("another broker runs")), None);
     }
 
     #[test]
