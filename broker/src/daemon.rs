@@ -65,7 +65,12 @@ pub fn main() -> ExitCode {
         Some(word) if word == crash::LIST_ARGUMENT => return crash::list(),
         _ => {}
     }
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() {
+            ready::tell_failure(&rustix::io::Errno::INVAL.into());
+        }
+        error.exit()
+    });
     // Before anything else is opened, or it could be taken for what usherd was started with.
     let service_manager = Ready::new(arguments.ready_fd);
     logging::start(arguments.syslog);

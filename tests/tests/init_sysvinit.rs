@@ -2,6 +2,8 @@
 
 mod init_common;
 
+use std::time::{Duration, Instant};
+
 use init_common::*;
 use usher_tests::Machine;
 
@@ -37,4 +39,55 @@ fn it_refuses_beside_another_broker() {
     Service::new(&machine, INIT).refuses_beside_another("the system log says why");
     let log = machine.syslog();
     assert!(log.lines().any(|line| line.starts_with("<27>usherd[") && line.contains("elogind")), "{log}");
+}
+
+/// sysvinit mounts none, and leaves alone what somebody else has mounted there.
+#[test]
+fn it_mounts_the_cgroup_tree_where_there_is_none() {
+    let machine = machine();
+    let service = Service::new(&machine, INIT);
+    service.sh("umount -l /sys/fs/cgroup && ! mountpoint -q /sys/fs/cgroup");
+    service.sh(INIT.start);
+    assert_eq!(service.sh("stat -f -c %T /sys/fs/cgroup"), "cgroup2fs");
+    let login = service.log_in("alice");
+    assert!(login.picture().contains(&format!("session-{}.scope", login.session)));
+    service.sh(INIT.restart);
+    assert_eq!(service.sh("grep -c ' /sys/fs/cgroup ' /proc/mounts"), "1");
+    login.log_out();
+}
+
+/// The codes of LSB: 3 is stopped, 1 is dead with a pid file (see `lives`); what is not running cannot be reloaded; what is
+/// stopped can be stopped again.
+#[test]
+fn its_exit_codes_are_those_of_the_lsb() {
+    let machine = machine();
+    let service = Service::new(&machine, INIT);
+    let code = |line: &str| service.try_sh(line).0;
+    assert_eq!(code(INIT.status), 3);
+    assert_eq!(code(INIT.stop), 0);
+    assert_ne!(code(INIT.reload), 0);
+    assert_eq!(code("/etc/init.d/usherd try-restart"), 0);
+    assert_eq!(code(INIT.status), 3, "try-restart has started it");
+    assert_eq!(code(INIT.restart), 0);
+    assert_eq!(code(INIT.status), 0);
+    assert_eq!(code("/etc/init.d/usherd force-reload"), 0);
+    assert_eq!(code("/etc/init.d/usherd dance"), 3);
+    assert_eq!(code(INIT.stop), 0);
+    assert!(!machine.exists("/run/usherd.pid"));
+}
+
+/// USHERD_OPTS and USHERD_LOG count.
+#[test]
+fn its_settings_are_in_etc_default() {
+    let machine = builder()
+        .file("/etc/init.d/usherd", SCRIPT, 0o755, 0)
+        .file("/etc/default/usherd", "USHERD_LOG=error\nUSHERD_OPTS=--no-such-option\n", 0o644, 0)
+        .boot();
+    let service = Service::new(&machine, INIT);
+    let begin = Instant::now();
+    assert_ne!(service.try_sh("/etc/init.d/usherd start").0, 0);
+    assert!(begin.elapsed() < Duration::from_secs(20), "waited for a usherd that had ended at once");
+    std::fs::write(machine.file("/etc/default/usherd"), "USHERD_LOG=error\nUSHERD_OPTS=\n").unwrap();
+    service.sh("/etc/init.d/usherd start");
+    assert!(!machine.syslog().contains("ready on"), "{}", machine.syslog());
 }

@@ -8,11 +8,12 @@ use anyhow::{Context, Result, bail};
 use crate::{cargo, root};
 
 /// Package, and what for. The essential packages of the distribution are not named.
-const PACKAGES: [(&str, &str); 26] = [
+const PACKAGES: [(&str, &str); 27] = [
     ("gcc", "cargo links programs with it"),
     ("g++", "the fuzzing engine, libFuzzer, is C++"),
     ("libc6-dev", "the C library to link against"),
     ("libpam0g-dev", "the PAM library to link against"),
+    ("openrc", "openrc-run and supervise-daemon, one of the inits that usherd is a service of"),
     ("openssh-server", "the sshd that people log in through, in the sandbox"),
     ("openssh-client", "ssh and ssh-keygen, to log in with"),
     ("login", "logins on a terminal"),
