@@ -321,6 +321,13 @@ impl Drop for SilentBus {
     }
 }
 
+/// Looks whether what Debian has no package of is on this computer: a machine has the same programs.
+pub(crate) fn needs(program: &str) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|directory| directory.join(program).exists());
+    assert!(found, "{program} is not installed, and Debian has no package of it");
+}
+
 /// A machine with usher, and settings under which a logout is soon over.
 pub(crate) fn builder() -> Builder {
     Machine::builder().config("[Login]\nUserStopDelaySec=0\n")
