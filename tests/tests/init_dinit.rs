@@ -20,6 +20,7 @@ const INIT: Init = Init {
     says_started: "STARTED",
     says_again: "(already) started",
     supervises: true,
+    bus: false,
 };
 
 fn machine() -> Machine {

@@ -17,6 +17,7 @@ const INIT: Init = Init {
     says_started: "status: started",
     says_again: "has already been started",
     supervises: true,
+    bus: false,
 };
 
 /// What mounts the file systems has a name of its own in each distribution.

@@ -23,6 +23,7 @@ const INIT: Init = Init {
     says_started: "run: usherd: (pid ",
     says_again: "ok: run: usherd: (pid ",
     supervises: true,
+    bus: false,
 };
 
 fn machine() -> Machine {

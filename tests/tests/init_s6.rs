@@ -23,6 +23,7 @@ const INIT: Init = Init {
     says_started: "ready",
     says_again: "",
     supervises: true,
+    bus: false,
 };
 
 fn machine() -> Machine {

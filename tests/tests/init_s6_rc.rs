@@ -37,6 +37,7 @@ const INIT: Init = Init {
     says_started: "usherd-srv",
     says_again: "",
     supervises: true,
+    bus: false,
 };
 
 fn machine() -> Machine {

@@ -19,6 +19,7 @@ const INIT: Init = Init {
     says_started: "usherd is running",
     says_again: "already running",
     supervises: false,
+    bus: false,
 };
 
 fn machine() -> Machine {

@@ -26,8 +26,8 @@ enum Tier {
     Kernel,
     /// Whole machines in namespaces with real PAM applications; runs as root
     E2e,
-    /// The real systemd-logind in a container that is built for it: whether it does what usherd is compared with; only when
-    /// asked for, runs as root. With UPDATE_GOLDENS=1 what it does is written down
+    /// The real systemd-logind in a container that is built for it: whether it does what usherd is compared with, and usherd
+    /// in its place; only when asked for, runs as root. With UPDATE_GOLDENS=1 what it does is written down
     Oracle,
 }
 
@@ -87,7 +87,16 @@ fn run_tier(tier: Tier, filter: Option<&str>) -> Result<bool> {
         // The tests of the edges, which are only there with this feature.
         Tier::Kernel => &["--package", "usher-broker", "--features", "kernel-tests", "--test", "kernel_*"],
         Tier::E2e => &["--package", "usher-tests"],
-        Tier::Oracle => &["--package", "usher-tests", "--features", "oracle", "--test", "oracle_*"],
+        Tier::Oracle => &[
+            "--package",
+            "usher-tests",
+            "--features",
+            "oracle",
+            "--test",
+            "oracle_*",
+            "--test",
+            "init_systemd",
+        ],
     };
     let mut command = cargo::command(&["test", "--no-fail-fast"]);
     command.args(packages).args(filter);

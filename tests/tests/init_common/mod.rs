@@ -65,6 +65,8 @@ pub(crate) struct Init {
     pub(crate) says_again: &'static str,
     /// Whether it starts a usherd again that has died.
     pub(crate) supervises: bool,
+    /// Whether a bus runs already.
+    pub(crate) bus: bool,
 }
 
 /// A usherd that is somebody's service.
@@ -108,9 +110,17 @@ impl<'p, P: Place> Service<'p, P> {
         }
     }
 
-    /// The process that serves.
+    /// The process that serves; those that it has started for a moment are younger.
     pub(crate) fn pid(&self) -> Option<i32> {
-        self.try_sh("pgrep -x -o usherd").1.parse().ok()
+        let entries = fs::read_dir(self.place.file("/proc")).into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let is_usherd = |pid: &i32| {
+            let comm = fs::read_to_string(self.place.file(&format!("/proc/{pid}/comm")));
+            // A zombie has no program any more.
+            comm.is_ok_and(|comm| comm.trim_end() == "usherd")
+                && fs::read_link(self.place.file(&format!("/proc/{pid}/exe"))).is_ok()
+        };
+        pids.filter(is_usherd).min()
     }
 
     fn running(&self) -> i32 {
@@ -129,11 +139,12 @@ impl<'p, P: Place> Service<'p, P> {
 
     /// Started is ready, told by the init or not; what it is told twice; what a restart, a crash and a stop leave as it is.
     pub(crate) fn lives(&self) {
-        let Init { start, stop, restart, reload, status, says_started, says_again, supervises } = self.init;
+        let Init { start, stop, restart, reload, status, says_started, says_again, supervises, bus } =
+            self.init;
         self.check(self.try_sh(status).0 != 0, "nothing was started and the status is good");
 
         // Were it only said to be started, the login would come too early.
-        let bus = SilentBus::new(self.place);
+        let silence = if bus { Silence::hush(self.place) } else { Silence::listen(self.place) };
         let begin = Instant::now();
         self.sh(start);
         let took = begin.elapsed();
@@ -142,7 +153,7 @@ impl<'p, P: Place> Service<'p, P> {
             &format!("the start was over after {took:?}, before usherd can have been ready"),
         );
         let mut alice = self.log_in("alice");
-        drop(bus);
+        drop(silence);
         let text = self.sh(status);
         self.check(text.contains(says_started), &format!("the status does not say {says_started:?}: {text}"));
         let first = self.running();
@@ -299,26 +310,46 @@ impl<P: Place> Drop for Login<'_, P> {
     }
 }
 
-/// A system bus that is there and never answers: usherd is not ready before it has given up waiting for it.
-struct SilentBus {
-    path: PathBuf,
-    _listener: UnixListener,
+/// A system bus that is there and does not answer: usherd is not ready before it has given up waiting for it.
+enum Silence<'p> {
+    Hushed(&'p dyn Place),
+    Listens(PathBuf, #[expect(dead_code, reason = "held open")] UnixListener),
 }
 
-impl SilentBus {
-    fn new(place: &impl Place) -> Self {
+impl<'p> Silence<'p> {
+    /// The bus that runs.
+    fn hush(place: &'p impl Place) -> Self {
+        signal_bus(place, "STOP");
+        Self::Hushed(place)
+    }
+
+    /// One that never runs.
+    fn listen(place: &impl Place) -> Self {
         let path = place.file("/run/dbus/system_bus_socket");
         fs::create_dir_all(path.parent().expect("a directory")).expect("/run/dbus");
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path).expect("the bus's socket");
-        Self { path, _listener: listener }
+        Self::Listens(path, listener)
     }
 }
 
-impl Drop for SilentBus {
+impl Drop for Silence<'_> {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        match self {
+            Self::Hushed(place) => signal_bus(*place, "CONT"),
+            Self::Listens(path, _) => {
+                let _ = fs::remove_file(path);
+            }
+        }
     }
+}
+
+fn signal_bus(place: &dyn Place, signal: &str) {
+    let line = format!(
+        "for file in /proc/[0-9]*/comm; do read -r name < $file; [ $name = dbus-daemon ] || continue; file=${{file%/comm}}; kill -{signal} ${{file#/proc/}}; done"
+    );
+    let status = place.command(&["sh", "-c", &line]).status().expect("a shell");
+    assert!(status.success(), "no bus to signal");
 }
 
 /// Looks whether what Debian has no package of is on this computer: a machine has the same programs.
