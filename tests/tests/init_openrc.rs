@@ -2,26 +2,9 @@
 
 mod init_common;
 
+use init_common::openrc::*;
 use init_common::*;
 use usher_tests::Machine;
-
-const SCRIPT: &str = include_str!("../../packaging/init/openrc/usherd");
-const CONFD: &str = include_str!("../../packaging/init/openrc/usherd.confd");
-
-const INIT: Init = Init {
-    start: "rc-service usherd start",
-    stop: "rc-service usherd stop",
-    restart: "rc-service usherd restart",
-    reload: "rc-service usherd reload",
-    status: "rc-service usherd status",
-    says_started: "status: started",
-    says_again: "has already been started",
-    supervises: true,
-    bus: false,
-};
-
-/// What mounts the file systems has a name of its own in each distribution.
-const LOCALMOUNT: &str = "#!/sbin/openrc-run\ndescription=\"the file systems\"\nstart() { :; }\n";
 
 fn machine_with(rc_conf: &str) -> Machine {
     let machine = builder()
@@ -31,10 +14,7 @@ fn machine_with(rc_conf: &str) -> Machine {
         .file("/etc/rc.conf", rc_conf, 0o644, 0)
         .boot();
     // As openrc itself has it once the machine is up.
-    machine.sh(
-        "cd /run && for name in starting started stopping inactive wasinactive failed hotplugged crashed daemons options \
-         exclusive scheduled init.d tmp; do mkdir -p openrc/$name; done && touch openrc/softlevel",
-    );
+    machine.sh(UP);
     machine
 }
 
@@ -81,7 +61,7 @@ fn it_is_given_up_when_it_crashes_all_the_time() {
             .wait_for(&format!("usherd after crash {crash}"), || service.pid().is_some_and(|now| now != pid));
     }
     service.sh(&format!("kill -KILL {}", service.pid().unwrap()));
-    service.wait_for("the supervisor to give up", || service.try_sh("pgrep -x supervise-daemo").0 != 0);
+    service.wait_for("the supervisor to give up", || service.process("supervise-daemo").is_none());
     let (code, text) = service.try_sh(INIT.status);
     // The word differs between versions.
     assert!(code != 0 && ["crashed", "stopped"].iter().any(|word| text.contains(word)), "{code} {text}");

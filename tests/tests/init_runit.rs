@@ -63,8 +63,7 @@ fn beside_another_broker_it_does_not_come_up_and_says_so_rarely() {
     let machine = machine();
     let _runsvdir = runsvdir(&machine);
     let service = Service::new(&machine, INIT);
-    service.sh("cp /bin/sleep /run/elogind; setsid /run/elogind 1000 >/dev/null 2>&1 &");
-    service.wait_for("the other broker", || service.try_sh("pgrep -x elogind").0 == 0);
+    let rival = service.rival();
     let (code, text) = service.try_sh("sv -w 3 start usherd");
     assert!(code != 0 && text.contains("timeout"), "{code} {text}");
     let log = || service.try_sh("grep -c 'elogind.*first: stop' /var/log/usherd/current").1;
@@ -74,7 +73,7 @@ fn beside_another_broker_it_does_not_come_up_and_says_so_rarely() {
         Some("finish"),
         "it is tried at once again"
     );
-    service.sh("pkill -x elogind");
+    service.end(rival);
     service.wait_for("usherd to come up by itself", || service.try_sh("sv -w 1 check usherd").0 == 0);
     service.log_in("alice").log_out();
 }

@@ -64,13 +64,12 @@ fn beside_another_broker_it_is_never_ready() {
     let machine = machine();
     let _svscan = svscan(&machine);
     let service = Service::new(&machine, INIT);
-    service.sh("cp /bin/sleep /run/elogind; setsid /run/elogind 1000 >/dev/null 2>&1 &");
-    service.wait_for("the other broker", || service.try_sh("pgrep -x elogind").0 == 0);
+    let rival = service.rival();
     assert_ne!(service.try_sh("s6-svc -uwU -T 3000 /run/service/usherd").0, 0);
     service.wait_for("the reason in the log", || {
         service.try_sh("grep -q 'elogind.*first: stop' /var/log/usherd/current").0 == 0
     });
-    service.sh("pkill -x elogind");
+    service.end(rival);
     service.sh(INIT.start);
     service.log_in("alice").log_out();
 }

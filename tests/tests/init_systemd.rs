@@ -2,16 +2,12 @@
 
 mod init_common;
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use init_common::*;
 use usher_tests::{Container, DEADLINE, Oracle};
 
 const UNIT: &str = include_str!("../../packaging/init/systemd/usherd.service");
-const PAM: &str =
-    "auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_usher.so\n";
-
 const INIT: Init = Init {
     start: "systemctl start usherd",
     stop: "systemctl stop usherd",
@@ -32,49 +28,8 @@ fn container() -> Container {
 /// With more lines of shell before it boots.
 fn container_with(prepare: &str) -> Container {
     let image = Oracle::image();
-    let mut start = image
-        .container()
-        .file("/usr/lib/systemd/system/usherd.service", UNIT, 0o644)
-        .file("/etc/usher/usher.conf", "[Login]\nUserStopDelaySec=0\n", 0o644)
-        .file("/etc/pam.d/usher-test", PAM, 0o644)
-        .file("/etc/pam.d/systemd-user", include_str!("../../packaging/pam.d/systemd-user"), 0o644)
-        .file(
-            "/usr/lib/usher/managers/systemd.conf",
-            include_str!("../../packaging/managers/systemd.conf"),
-            0o644,
-        )
-        .file(
-            "/usr/share/dbus-1/system.d/org.freedesktop.login1.conf",
-            include_str!("../../packaging/dbus-1/org.freedesktop.login1.conf"),
-            0o644,
-        )
-        .file(
-            "/usr/share/dbus-1/system-services/org.freedesktop.login1.service",
-            include_str!("../../packaging/dbus-1/org.freedesktop.login1.service"),
-            0o644,
-        );
-    for (name, target) in [
-        ("usherd", "/usr/sbin/usherd".into()),
-        ("usherctl", "/usr/bin/usherctl".into()),
-        ("usher-user-manager", "/usr/lib/usher/usher-user-manager".into()),
-        ("usher-pam-login", "/usr/bin/usher-pam-login".into()),
-        ("libpam_usher.so", pam_modules().join("pam_usher.so")),
-    ] {
-        start = start.program(built(name), target);
-    }
-    start.prepare(prepare).boot()
-}
-
-/// This program is in target/PROFILE/deps.
-fn built(name: &str) -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join(name)
-}
-
-/// The same place as on this computer, which is a Debian, too.
-fn pam_modules() -> PathBuf {
-    let directories = Path::new("/usr/lib").read_dir().unwrap().flatten();
-    let mut directories = directories.map(|entry| entry.path().join("security"));
-    directories.find(|directory| directory.join("pam_unix.so").exists()).expect("PAM's modules")
+    let start = image.container().file("/usr/lib/systemd/system/usherd.service", UNIT, 0o644);
+    install(start).prepare(prepare).boot()
 }
 
 /// As the unit says at its top.

@@ -2,15 +2,19 @@
 
 #![allow(dead_code, reason = "every test program uses a part of this")]
 
+#[allow(dead_code, reason = "every test program uses a part of this")]
+pub(crate) mod openrc;
+
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use usher_tests::container::Start;
 use usher_tests::{Builder, Container, DEADLINE, Machine};
 
 pub(crate) const CONF: &str = "/etc/usher/usher.conf";
@@ -112,15 +116,20 @@ impl<'p, P: Place> Service<'p, P> {
 
     /// The process that serves; those that it has started for a moment are younger.
     pub(crate) fn pid(&self) -> Option<i32> {
+        self.process("usherd")
+    }
+
+    /// The oldest process of that name.
+    pub(crate) fn process(&self, name: &str) -> Option<i32> {
         let entries = fs::read_dir(self.place.file("/proc")).into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        let is_usherd = |pid: &i32| {
+        let is_it = |pid: &i32| {
             let comm = fs::read_to_string(self.place.file(&format!("/proc/{pid}/comm")));
             // A zombie has no program any more.
-            comm.is_ok_and(|comm| comm.trim_end() == "usherd")
+            comm.is_ok_and(|comm| comm.trim_end() == name)
                 && fs::read_link(self.place.file(&format!("/proc/{pid}/exe"))).is_ok()
         };
-        pids.filter(is_usherd).min()
+        pids.filter(is_it).min()
     }
 
     fn running(&self) -> i32 {
@@ -205,8 +214,7 @@ impl<'p, P: Place> Service<'p, P> {
 
     /// Started where another broker runs: it fails, says so, and leaves nothing behind that tries for ever.
     pub(crate) fn refuses_beside_another(&self, says: &str) {
-        self.sh("cp /bin/sleep /run/elogind; setsid /run/elogind 1000 >/dev/null 2>&1 &");
-        self.wait_for("the other broker", || self.try_sh("pgrep -x elogind").0 == 0);
+        let rival = self.rival();
         let begin = Instant::now();
         let (code, text) = self.try_sh(self.init.start);
         self.check(code != 0, &format!("it was started beside another broker: {text}"));
@@ -217,11 +225,24 @@ impl<'p, P: Place> Service<'p, P> {
             "the status of a usherd that did not come up is good",
         );
         self.check(self.pid().is_none(), "it tries on");
-        self.sh("pkill -x elogind");
-        self.wait_for("the other broker's end", || self.try_sh("pgrep -x elogind").0 != 0);
+        self.end(rival);
         self.sh(self.init.start);
         self.log_in("alice").log_out();
         self.sh(self.init.stop);
+    }
+
+    /// Another broker, by its name: usherd does not run beside one.
+    pub(crate) fn rival(&self) -> Child {
+        self.sh("cp /bin/sleep /run/elogind");
+        let rival = self.place.command(&["/run/elogind", "1000"]).spawn().expect("another broker");
+        self.wait_for("the other broker", || self.process("elogind").is_some());
+        rival
+    }
+
+    pub(crate) fn end(&self, mut rival: Child) {
+        let pid = self.process("elogind").expect("the other broker");
+        self.sh(&format!("kill -KILL {pid}"));
+        rival.wait().expect("its end");
     }
 
     /// No user's process is in usherd's cgroup, which an init may empty.
@@ -357,6 +378,53 @@ pub(crate) fn needs(program: &str) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join(program).exists());
     assert!(found, "{program} is not installed, and Debian has no package of it");
+}
+
+/// What the service `usher-test` does in a machine, too.
+const PAM: &str =
+    "auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_usher.so\n";
+
+/// Puts usher into a container, as a package would, without any init's definition.
+pub(crate) fn install(mut start: Start<'_>) -> Start<'_> {
+    for (path, text) in [
+        (CONF, "[Login]\nUserStopDelaySec=0\n"),
+        ("/etc/pam.d/usher-test", PAM),
+        ("/etc/pam.d/systemd-user", include_str!("../../../packaging/pam.d/systemd-user")),
+        ("/usr/lib/usher/managers/systemd.conf", include_str!("../../../packaging/managers/systemd.conf")),
+        (
+            "/usr/share/dbus-1/system.d/org.freedesktop.login1.conf",
+            include_str!("../../../packaging/dbus-1/org.freedesktop.login1.conf"),
+        ),
+        (
+            "/usr/share/dbus-1/system-services/org.freedesktop.login1.service",
+            include_str!("../../../packaging/dbus-1/org.freedesktop.login1.service"),
+        ),
+    ] {
+        start = start.file(path, text, 0o644);
+    }
+    for (name, target) in [
+        ("usherd", "/usr/sbin/usherd".into()),
+        ("usherctl", "/usr/bin/usherctl".into()),
+        ("usher-user-manager", "/usr/lib/usher/usher-user-manager".into()),
+        ("usher-pam-login", "/usr/bin/usher-pam-login".into()),
+        ("libpam_usher.so", pam_modules().join("pam_usher.so")),
+    ] {
+        start = start.program(built(name), target);
+    }
+    start
+}
+
+/// This program is in target/PROFILE/deps.
+fn built(name: &str) -> PathBuf {
+    let program = std::env::current_exe().expect("this program");
+    program.ancestors().nth(2).expect("target/PROFILE").join(name)
+}
+
+/// The same place as on this computer, which is a Debian, too.
+fn pam_modules() -> PathBuf {
+    let directories = Path::new("/usr/lib").read_dir().expect("/usr/lib").flatten();
+    let mut directories = directories.map(|entry| entry.path().join("security"));
+    directories.find(|directory| directory.join("pam_unix.so").exists()).expect("PAM's modules")
 }
 
 /// A machine with usher, and settings under which a logout is soon over.
