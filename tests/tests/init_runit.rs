@@ -77,3 +77,18 @@ fn beside_another_broker_it_does_not_come_up_and_says_so_rarely() {
     service.wait_for("usherd to come up by itself", || service.try_sh("sv -w 1 check usherd").0 == 0);
     service.log_in("alice").log_out();
 }
+
+/// Debian's runit mounts none, and what somebody else has mounted there is left alone.
+#[test]
+fn it_mounts_the_cgroup_tree_where_there_is_none() {
+    let machine = machine();
+    let _runsvdir = runsvdir(&machine);
+    let service = Service::new(&machine, INIT);
+    service.sh("umount -l /sys/fs/cgroup && ! mountpoint -q /sys/fs/cgroup");
+    service.sh(INIT.start);
+    let login = service.log_in("alice");
+    assert!(login.picture().contains(&format!("session-{}.scope", login.session)));
+    service.sh(INIT.restart);
+    assert_eq!(service.sh("grep -c ' /sys/fs/cgroup ' /proc/mounts"), "1");
+    login.log_out();
+}

@@ -92,3 +92,21 @@ fn its_settings_are_in_etc_default() {
     service.sh("/etc/init.d/usherd start");
     assert!(!machine.syslog().contains("ready on"), "{}", machine.syslog());
 }
+
+/// By the distribution's own tool: usherd comes before whatever logs people in.
+#[test]
+fn it_comes_before_whatever_logs_people_in() {
+    let machine = machine();
+    let service = Service::new(&machine, INIT);
+    // A system with nothing but these, whatever else this computer has.
+    service.sh("mkdir -p /run/etc/init.d && cd /etc && cp init.d/ssh init.d/cron init.d/dbus init.d/usherd /run/etc/init.d && cp insserv.conf /run/etc");
+    let text = service.sh(
+        "cd /run/etc && insserv -c /run/etc/insserv.conf -p /run/etc/init.d ssh cron dbus usherd && ls rc2.d",
+    );
+    let place = |name: &str| {
+        let link = text.lines().find(|line| line.starts_with('S') && line.ends_with(name));
+        link.unwrap_or_else(|| panic!("no {name}: {text}"))[1..3].parse::<u32>().unwrap()
+    };
+    assert!(place("usherd") < place("ssh") && place("usherd") < place("cron"), "{text}");
+    assert!(place("dbus") < place("usherd"), "{text}");
+}
