@@ -1,11 +1,11 @@
 //! The order of things at start: what must hold before the first login is let in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use tracing::{error, info, warn};
 use usher_model::Model;
 
@@ -31,19 +31,33 @@ use crate::sys::vt::{self, Foreground};
 use crate::sys::{Readiness, accounts, clock, limits, mount};
 use crate::targets::Targets;
 use crate::witness::Witness;
-use crate::{crash, dbus, forgotten, logging, restore, rivals, settings};
+use crate::{check, crash, dbus, forgotten, logging, restore, rivals, settings};
 
-/// The login and session broker. Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it
-/// and leaves sessions, user managers and runtime directories as they are; SIGHUP reads the configuration again.
+/// The login and session broker
+///
+/// Runs in the foreground, as root; a service manager keeps it running. SIGTERM ends it and leaves sessions, user managers
+/// and runtime directories as they are; SIGHUP reads the configuration again.
 #[derive(Debug, Parser)]
 #[command(name = "usherd", version)]
 struct Arguments {
+    /// Read the configuration, say which files that are and what is wrong in them, and end: with 0 if nothing is.
+    /// Changes nothing and needs no rights
+    #[arg(long)]
+    check: bool,
+    /// With --check: the files of a machine whose root is this directory
+    #[arg(long, value_name = "DIRECTORY", default_value = "/", requires = "check")]
+    root: PathBuf,
     /// Write a newline to this descriptor when logins are served, as s6 and dinit want it; sd_notify works without it
     #[arg(long, value_name = "N")]
     ready_fd: Option<i32>,
     /// Log to syslog instead of standard error
     #[arg(long)]
     syslog: bool,
+}
+
+/// The clap command, for the manual.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// The whole program.
@@ -71,6 +85,9 @@ pub fn main() -> ExitCode {
         }
         error.exit()
     });
+    if arguments.check {
+        return check::run(arguments.root);
+    }
     // Before anything else is opened, or it could be taken for what usherd was started with.
     let service_manager = Ready::new(arguments.ready_fd);
     logging::start(arguments.syslog);

@@ -9,10 +9,12 @@
 //! * `witness` keeps what there is to know of sessions, for `hooks`, which run programs, and `targets`, which follow the seat;
 //! * `status` is what usherd tells of itself;
 //! * `restore` finds out at start what was there before; `config` and `settings` read usher.conf;
+//! * `installed` knows where usher's own files are;
 //! * `daemon` puts it all together; `crash` is for tests of what a crash leaves behind.
 
 pub mod attach;
 mod belonging;
+mod check;
 pub mod config;
 mod counter;
 mod crash;
@@ -26,6 +28,7 @@ mod forgotten;
 pub mod fuzzing;
 mod hooks;
 mod inbox;
+mod installed;
 mod interpret;
 mod leaders;
 mod linger;
@@ -50,4 +53,4 @@ mod targets;
 mod teardown;
 mod witness;
 
-pub use daemon::main;
+pub use daemon::{command, main};

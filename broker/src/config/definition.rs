@@ -8,9 +8,12 @@ use super::specifiers::{ANYBODY, Dialect, Subject, expand};
 use super::syntax::{self, Line};
 use super::values::{self, Expected};
 use super::{Files, Warning, about_file, shown};
+use crate::installed;
 
-/// Where definitions are looked for.
-const DIRECTORIES: [&str; 2] = ["/etc/usher/managers", "/usr/lib/usher/managers"];
+/// Where definitions are looked for: the administrator's, then what is installed.
+fn directories() -> [PathBuf; 2] {
+    [installed::etc("managers"), installed::lib("managers")]
+}
 
 /// What is shipped: as good as the file, where that is missing.
 const SHIPPED: [(&str, &str); 6] = [
@@ -101,8 +104,8 @@ pub(super) fn is_name(name: &str) -> bool {
 
 /// The names of all definitions that there are.
 pub(super) fn names(files: &dyn Files) -> BTreeSet<String> {
-    let listed =
-        DIRECTORIES.iter().flat_map(|directory| files.list(Path::new(directory)).unwrap_or_default());
+    let directories = directories();
+    let listed = directories.iter().flat_map(|directory| files.list(directory).unwrap_or_default());
     let named = listed.filter_map(|file| file.to_str()?.strip_suffix(".conf").map(str::to_owned));
     let shipped = SHIPPED.iter().map(|(name, _)| (*name).to_owned());
     named.filter(|name| is_name(name)).chain(shipped).collect()
@@ -114,7 +117,8 @@ pub(super) fn names(files: &dyn Files) -> BTreeSet<String> {
 /// What is wrong with it, or that there is none. Unknown keys are only warned of.
 pub(super) fn load(files: &dyn Files, name: &str, warnings: &mut Vec<Warning>) -> Result<Definition, String> {
     let file = format!("{name}.conf");
-    let paths: Vec<PathBuf> = DIRECTORIES.iter().map(|directory| Path::new(directory).join(&file)).collect();
+    let directories = directories();
+    let paths = directories.each_ref().map(|directory| directory.join(&file));
     if let Some(path) = paths.iter().find(|path| files.exists(path)) {
         return match files.read(path) {
             Ok(text) => parse(path, &text, warnings),
@@ -126,8 +130,11 @@ pub(super) fn load(files: &dyn Files, name: &str, warnings: &mut Vec<Warning>) -
         };
     }
     match SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
-        Some((_, text)) => parse(&Path::new(DIRECTORIES[1]).join(&file), text, warnings),
-        None => Err(format!("there is no {file} in {}", DIRECTORIES.join(" or "))),
+        Some((_, text)) => parse(&paths[1], text, warnings),
+        None => {
+            let [own, shipped] = directories;
+            Err(format!("there is no {file} in {} or {}", own.display(), shipped.display()))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A larger file is no configuration file.
 const SIZE_LIMIT: u64 = 1 << 20;
@@ -30,6 +30,30 @@ pub trait Files {
 /// The machine's files.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemFiles;
+
+/// The files of a machine whose root is a directory of this one: a staged installation, a mounted disk.
+#[derive(Debug, Clone)]
+pub struct FilesBelow(pub PathBuf);
+
+impl FilesBelow {
+    fn at(&self, path: &Path) -> PathBuf {
+        self.0.join(path.strip_prefix("/").unwrap_or(path))
+    }
+}
+
+impl Files for FilesBelow {
+    fn exists(&self, path: &Path) -> bool {
+        SystemFiles.exists(&self.at(path))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        SystemFiles.read(&self.at(path))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        SystemFiles.list(&self.at(directory))
+    }
+}
 
 impl Files for SystemFiles {
     fn exists(&self, path: &Path) -> bool {
@@ -77,6 +101,10 @@ mod tests {
             assert!(SystemFiles.read(&path(bad)).is_err(), "{bad}");
         }
         assert_eq!(SystemFiles.list(directory.path()).unwrap().len(), 4);
+        let below = FilesBelow(directory.path().to_owned());
+        assert!(below.exists(Path::new("/file")) && !below.exists(Path::new("/etc")));
+        assert_eq!(below.read(Path::new("/file")).unwrap(), "[Login]\n\u{fffd}");
+        assert_eq!(below.list(Path::new("/")).unwrap().len(), 4);
         assert_eq!(SystemFiles.list(&path("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -24,12 +24,14 @@ use std::path::{Path, PathBuf};
 
 pub use choice::{Choice, Choices};
 pub use definition::{Definition, Readiness, Stop, filled, parse as parse_definition};
-pub use files::{Files, SystemFiles};
+pub use files::{Files, FilesBelow, SystemFiles};
 pub use kinds::{Kind, kinds};
 pub use resources::{Ceiling, Resources};
 pub use settings::{LingerStart, Manager, ManagerOf, Settings, Whose};
 pub use specifiers::{READY_FD, Subject};
 pub use values::Amount;
+
+use crate::installed;
 
 use settings::Applied;
 use syntax::Line;
@@ -81,22 +83,29 @@ impl fmt::Display for Warning {
 /// A family of configuration files: one main file, the first of several places, and drop-ins from all of them.
 struct Family {
     name: &'static str,
-    roots: &'static [&'static str],
+    roots: Vec<PathBuf>,
 }
 
-const USHER: Family = Family { name: "usher.conf", roots: &["/etc/usher", "/usr/lib/usher"] };
+/// The name of usher's own main file.
+const USHER: &str = "usher.conf";
 
-const LOGIND: Family = Family {
-    name: "logind.conf",
-    roots: &["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"],
-};
+/// The administrator's, then the distribution's.
+fn usher() -> Family {
+    Family { name: USHER, roots: vec![installed::etc(""), installed::lib("")] }
+}
+
+/// One of systemd's families.
+fn systemd(name: &'static str) -> Family {
+    let roots = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"];
+    Family { name, roots: roots.map(PathBuf::from).into() }
+}
 
 /// Reads the configuration: usher's own files if there is any, else logind's, so that an administrator's
 /// KillUserProcesses=yes keeps its meaning (DESIGN.md section 8).
 pub fn load(files: &dyn Files) -> Loaded {
     let mut loaded = Loaded::default();
-    if !load_family(files, &USHER, &mut loaded) {
-        load_family(files, &LOGIND, &mut loaded);
+    if !load_family(files, &usher(), &mut loaded) {
+        load_family(files, &systemd("logind.conf"), &mut loaded);
     }
     nesting::check(files, &mut loaded);
     loaded.choices = Choices::of(files, &loaded.settings, &mut loaded.warnings);
@@ -109,7 +118,7 @@ fn load_family(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> bool 
     for path in &paths {
         match files.read(path) {
             Ok(text) => {
-                let services = family.name == USHER.name;
+                let services = family.name == USHER;
                 apply_file(path, &text, services, loaded);
                 loaded.sources.push(path.clone());
             }
@@ -121,7 +130,7 @@ fn load_family(files: &dyn Files, family: &Family, loaded: &mut Loaded) -> bool 
 
 /// The files of a family, in the order in which they count.
 fn paths(files: &dyn Files, family: &Family, warnings: &mut Vec<Warning>) -> Vec<PathBuf> {
-    let mains: Vec<_> = family.roots.iter().map(|root| Path::new(root).join(family.name)).collect();
+    let mains: Vec<_> = family.roots.iter().map(|root| root.join(family.name)).collect();
     let main = mains.into_iter().find(|path| files.exists(path));
     main.into_iter().chain(drop_ins(files, family, warnings)).collect()
 }
@@ -129,8 +138,8 @@ fn paths(files: &dyn Files, family: &Family, warnings: &mut Vec<Warning>) -> Vec
 /// The drop-ins of all roots, sorted by name; a name hides the same one in later roots.
 fn drop_ins(files: &dyn Files, family: &Family, warnings: &mut Vec<Warning>) -> Vec<PathBuf> {
     let mut found: BTreeMap<OsString, PathBuf> = BTreeMap::new();
-    for root in family.roots {
-        let directory = Path::new(root).join(format!("{}.d", family.name));
+    for root in &family.roots {
+        let directory = root.join(format!("{}.d", family.name));
         match files.list(&directory) {
             Ok(names) => {
                 for name in names.into_iter().filter(is_drop_in) {

@@ -1,20 +1,14 @@
 //! Budgets for stopping nest: a unit has less time than the user manager that waits for it, or the manager is killed while
 //! the unit is still within its own time. What the units have is in systemd's user.conf (systemd-user.conf(5)).
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::syntax::{self, Line};
-use super::{Family, Files, Loaded, Manager, Warning, paths, values};
+use super::{Files, Loaded, Manager, Warning, paths, systemd, values};
+use crate::installed;
 
 /// The key that is too small.
 const KEY: &str = "ManagerStopTimeoutSec";
-
-/// Where `systemd --user` has its defaults from.
-const USER: Family = Family {
-    name: "user.conf",
-    roots: &["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"],
-};
 
 /// systemd's DefaultTimeoutStopSec where no file sets it.
 const DEFAULT_UNIT_STOP: Duration = Duration::from_secs(90);
@@ -35,7 +29,7 @@ pub(super) fn check(files: &dyn Files, loaded: &mut Loaded) {
          so units may be killed in the middle of stopping; raise this, or lower that",
         manager.as_secs_f64()
     );
-    let file = loaded.sources.last().cloned().unwrap_or_else(|| PathBuf::from("/etc/usher/usher.conf"));
+    let file = loaded.sources.last().cloned().unwrap_or_else(|| installed::etc("usher.conf"));
     loaded.warnings.push(Warning { file, line: 0, key: KEY.to_owned(), message });
 }
 
@@ -43,7 +37,7 @@ pub(super) fn check(files: &dyn Files, loaded: &mut Loaded) {
 /// systemd's to complain of.
 fn unit_stop_timeout(files: &dyn Files) -> Option<Duration> {
     let mut timeout = Some(DEFAULT_UNIT_STOP);
-    for path in paths(files, &USER, &mut Vec::new()) {
+    for path in paths(files, &systemd("user.conf"), &mut Vec::new()) {
         let mut in_section = false;
         for line in syntax::lines(&files.read(&path).unwrap_or_default()) {
             match line {

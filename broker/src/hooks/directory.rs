@@ -6,9 +6,13 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crate::installed;
 
 /// The administrator's and the packages', in this order: of two files with one name the first counts.
-pub(super) const DIRECTORIES: [&str; 2] = ["/etc/usher/hooks.d", "/usr/lib/usher/hooks.d"];
+pub(super) static DIRECTORIES: LazyLock<[PathBuf; 2]> =
+    LazyLock::new(|| [installed::etc("hooks.d"), installed::lib("hooks.d")]);
 
 /// What editors and package managers leave beside a file.
 const LEFTOVERS: [&str; 7] = ["~", ".bak", ".rpmnew", ".rpmorig", ".rpmsave", ".pacnew", ".pacsave"];
@@ -24,13 +28,14 @@ pub(super) struct Listing {
 
 /// Whether there is anything at all in the directories: a look of microseconds, for every event there is.
 pub(super) fn is_empty() -> bool {
-    let some = |directory: &&str| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    let some =
+        |directory: &PathBuf| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
     !DIRECTORIES.iter().any(some)
 }
 
 /// Looks at the machine's directories.
 pub(super) fn list() -> Listing {
-    list_in(&DIRECTORIES.map(Path::new), Path::new("/"), 0)
+    list_in(&DIRECTORIES.each_ref().map(PathBuf::as_path), Path::new("/"), 0)
 }
 
 /// Everything from `top` downwards has to be that owner's.

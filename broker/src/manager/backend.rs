@@ -1,17 +1,18 @@
 //! The command line that makes a process become a user's manager, from the manager's definition and the drop-ins of
 //! user@.service.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use usher_model::Account;
 
 use crate::config::unit::{self, Limit, UnitSettings};
 use crate::config::{self, Definition, Readiness, Subject};
+use crate::installed;
 
 /// Becomes the manager: joins the cgroup, opens the PAM session, drops privileges, executes the program.
-pub(super) const LAUNCHER: &str = "/usr/lib/usher/usher-user-manager";
+pub(super) static LAUNCHER: LazyLock<PathBuf> = LazyLock::new(|| installed::lib("usher-user-manager"));
 
 /// A user's manager as it is to be started.
 #[derive(Debug, Clone)]
@@ -110,7 +111,7 @@ impl Plan {
     /// What both have in common: who it is, and what drop-ins say.
     fn launcher(&self, cgroup: Option<&Path>) -> Command {
         let Self { account, definition, unit } = self;
-        let mut command = Command::new(LAUNCHER);
+        let mut command = Command::new(&*LAUNCHER);
         command
             .arg("--uid")
             .arg(account.uid.to_string())

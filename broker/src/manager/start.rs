@@ -79,7 +79,7 @@ impl Starter {
         };
         let birthplace = cgroup.as_deref().filter(|_| !was_killed);
         let (pid, fd) = spawn(&plan, &words, (cgroup.as_deref(), birthplace), &readiness, waits, output)
-            .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER))?;
+            .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER.display()))?;
         crash::point(crash::MANAGER_SPAWNED);
         // Not reaped yet, so the number is its own.
         let main =
