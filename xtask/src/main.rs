@@ -7,7 +7,9 @@ mod bench;
 mod cargo;
 mod ci;
 mod demo;
+mod dist;
 mod fuzz;
+mod install;
 mod packages;
 mod root;
 mod shell;
@@ -39,10 +41,15 @@ enum Task {
     Bench(bench::Options),
     /// Feed every reader of other people's bytes with millions of odd ones, for some seconds each
     Fuzz(fuzz::Options),
-    /// What continuous integration runs: format, lints, documentation, dependencies, tests, a little fuzzing
     /// Let storms loose on usherd for some minutes: crashes, thousands of logins, bad managers
     Soak(soak::Options),
-    /// What continuous integration runs: format, lints, documentation, dependencies, tests
+    /// Build for release and install: programs, PAM module, configuration, what the bus, polkit and the init read
+    Install(install::Options),
+    /// Remove what `install` with the same options has installed
+    Uninstall(install::Options),
+    /// Make a Debian package and an archive of the sources, in target/dist
+    Dist(dist::Options),
+    /// What continuous integration runs: format, lints, documentation, dependencies, tests, a little fuzzing
     Ci,
     /// Install the Debian packages that the other commands need, and nothing else
     Setup,
@@ -74,6 +81,9 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Soak(options) => soak::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Install(options) => install::install(&options),
+        Task::Uninstall(options) => install::uninstall(&options),
+        Task::Dist(options) => dist::run(&options),
         Task::Ci => ci::run(),
         Task::Setup => packages::ensure().map(|()| ExitCode::SUCCESS),
     }

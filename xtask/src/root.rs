@@ -46,7 +46,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Runs this program again, as root, and takes over its exit code.
-pub(crate) fn rerun(program: &Path, arguments: &[&str]) -> Result<ExitCode> {
+pub(crate) fn rerun<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Result<ExitCode> {
     let status = command(program)
         .args(arguments)
         .status()
