@@ -13,6 +13,8 @@ mod broker;
 mod derive;
 #[path = "../../pam-module/src/display.rs"]
 mod display;
+#[path = "../../pam-module/src/documented.rs"]
+mod documented;
 #[path = "../../pam-module/src/fuzzing.rs"]
 mod fuzzing;
 #[path = "../../pam-module/src/inputs.rs"]

@@ -1,5 +1,6 @@
 //! The module's arguments, as they stand in /etc/pam.d (contract/pam.md section 1).
 
+use crate::documented::{ARGUMENTS, Argument};
 use crate::pam::{Pam, Severity};
 use crate::text::{boolean, printable};
 
@@ -18,16 +19,16 @@ impl Arguments {
         let mut arguments = Self::default();
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            match name {
-                "class" => value.clone_into(&mut arguments.class),
-                "type" => value.clone_into(&mut arguments.kind),
-                "desktop" => value.clone_into(&mut arguments.desktop),
-                "debug" if word == "debug" => arguments.debug = true,
-                "debug" => match boolean(value) {
+            match ARGUMENTS.iter().find(|known| known.name == name).map(|known| known.argument) {
+                Some(Argument::Class) => value.clone_into(&mut arguments.class),
+                Some(Argument::Kind) => value.clone_into(&mut arguments.kind),
+                Some(Argument::Desktop) => value.clone_into(&mut arguments.desktop),
+                Some(Argument::Debug) if word == name => arguments.debug = true,
+                Some(Argument::Debug) => match boolean(value) {
                     Some(debug) => arguments.debug = debug,
                     None => warn(pam, word, "is neither yes nor no"),
                 },
-                _ => warn(pam, word, "is not an argument of this module"),
+                None => warn(pam, word, "is not an argument of this module"),
             }
         }
         arguments

@@ -17,6 +17,7 @@ mod broker;
 mod close;
 mod derive;
 mod display;
+mod documented;
 mod ffi;
 #[cfg(test)]
 mod fuzzing;

@@ -9,6 +9,7 @@ mod ci;
 mod demo;
 mod dist;
 mod fuzz;
+mod generate;
 mod install;
 mod packages;
 mod root;
@@ -49,6 +50,8 @@ enum Task {
     Uninstall(install::Options),
     /// Make a Debian package and an archive of the sources, in target/dist
     Dist(dist::Options),
+    /// Write manual pages and completions anew, from what the code says
+    Generate(generate::Options),
     /// What continuous integration runs: format, lints, documentation, dependencies, tests, a little fuzzing
     Ci,
     /// Install the Debian packages that the other commands need, and nothing else
@@ -84,6 +87,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Install(options) => install::install(&options),
         Task::Uninstall(options) => install::uninstall(&options),
         Task::Dist(options) => dist::run(&options),
+        Task::Generate(options) => generate::run(&options),
         Task::Ci => ci::run(),
         Task::Setup => packages::ensure().map(|()| ExitCode::SUCCESS),
     }

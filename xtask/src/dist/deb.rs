@@ -20,6 +20,9 @@ const LEFT_OUT: [&str; 2] = [
     "/usr/share/doc/usher/CHANGELOG.md",
 ];
 
+/// What Debian has elsewhere.
+const MOVED: [(&str, &str); 1] = [("/usr/share/zsh/site-functions", "/usr/share/zsh/vendor-completions")];
+
 /// Maintainer scripts.
 const SCRIPTS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
 
@@ -97,10 +100,21 @@ pub(super) fn make(layout: &Layout, programs: &Path, directory: &Path, epoch: u6
 
 /// One file as Debian has it: manuals and what is long are compressed.
 fn put(stage: &Path, item: &Item) -> Result<()> {
-    let place = stage.join(item.target.strip_prefix("/").unwrap_or(&item.target));
+    let mut target = item.target.clone();
+    for (from, to) in MOVED {
+        if let Ok(rest) = item.target.strip_prefix(from) {
+            target = Path::new(to).join(rest);
+        }
+    }
+    let place = stage.join(target.strip_prefix("/").unwrap_or(&target));
     if item.kind == Kind::Link {
         make_directory(place.parent().unwrap_or(stage))?;
-        return symlink(&item.source, &place).with_context(|| format!("make the link {}", place.display()));
+        let mut ends = [item.source.clone().into_os_string(), place.into_os_string()];
+        if item.target.starts_with("/usr/share/man") {
+            ends.iter_mut().for_each(|end| end.push(".gz"));
+        }
+        let [source, place] = ends.map(PathBuf::from);
+        return symlink(&source, &place).with_context(|| format!("make the link {}", place.display()));
     }
     let bytes = item.bytes()?;
     write(&place, &bytes, item.mode)?;

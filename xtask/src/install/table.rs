@@ -106,13 +106,12 @@ const fn or_theirs(entry: Entry) -> Entry {
     Entry { rival: Rival::Equal, ..entry }
 }
 
-/// Everything. Man pages are sorted into their sections by the number at the end of their names.
+/// Everything.
 pub(crate) const TABLE: &[Entry] = &[
     program("usherd", "sbin/usherd"),
     program("usherctl", "bin/usherctl"),
     program("usher-user-manager", "lib/usher/usher-user-manager"),
     entry(Kind::Library, 0o644, "libpam_usher.so", Place::PamModules, "pam_usher.so"),
-    or_theirs(link("usherctl", "bin/loginctl")),
     configuration("packaging/usher.conf", "usher/usher.conf"),
     data("packaging/managers/*", Place::Prefix, "lib/usher/managers"),
     data("packaging/dbus-1/org.freedesktop.login1.conf", Place::BusPolicy, "org.freedesktop.login1.conf"),
@@ -140,6 +139,35 @@ pub(crate) const TABLE: &[Entry] = &[
     data("docs/*", Place::Prefix, "share/doc/usher"),
     data("packaging/init/README.md", Place::Prefix, "share/doc/usher/init.md"),
     data("packaging/pam-configs/usher", Place::PamProfiles, "usher"),
+    data("packaging/man/usherctl.1", Place::Prefix, "share/man/man1/usherctl.1"),
+    data("packaging/man/usher.conf.5", Place::Prefix, "share/man/man5/usher.conf.5"),
+    data("packaging/man/usherd.8", Place::Prefix, "share/man/man8/usherd.8"),
+    data("packaging/man/pam_usher.8", Place::Prefix, "share/man/man8/pam_usher.8"),
+    data("packaging/completions/bash/usherctl", Place::Prefix, "share/bash-completion/completions/usherctl"),
+    data("packaging/completions/zsh/_usherctl", Place::Prefix, "share/zsh/site-functions/_usherctl"),
+    data(
+        "packaging/completions/fish/usherctl.fish",
+        Place::Prefix,
+        "share/fish/vendor_completions.d/usherctl.fish",
+    ),
+    // As loginctl, where nobody else is that.
+    or_theirs(link("usherctl", "bin/loginctl")),
+    or_theirs(link("usherctl.1", "share/man/man1/loginctl.1")),
+    or_theirs(data(
+        "packaging/completions/bash/loginctl",
+        Place::Prefix,
+        "share/bash-completion/completions/loginctl",
+    )),
+    or_theirs(data(
+        "packaging/completions/zsh/_loginctl",
+        Place::Prefix,
+        "share/zsh/site-functions/_loginctl",
+    )),
+    or_theirs(data(
+        "packaging/completions/fish/loginctl.fish",
+        Place::Prefix,
+        "share/fish/vendor_completions.d/loginctl.fish",
+    )),
     // The inits, see packaging/init/README.md.
     service(&[Sysvinit, Runit, S6, Systemd], 0o644, "packaging/init/default", "default/usherd"),
     service(&[Sysvinit], 0o755, "packaging/init/sysvinit/usherd", "init.d/usherd"),
