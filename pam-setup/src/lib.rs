@@ -4,7 +4,7 @@
 //! Top down: [`PamConfig`] is the directory, under `/` or another root; [`Stack`] is what a service runs, with
 //! inclusions followed; [`check`] says what is wrong with a stack; [`Layout`] says which file the distribution's
 //! logins share; [`plan`] makes a new file of an old one; `parse` reads one file. `cli` is the program's command line, which needs clap
-//! and is there with the feature `installer` only.
+//! and is there with the feature `command-line` only.
 //!
 //! Configuration files are bytes that anybody may have written. Nothing here panics on them, follows them in circles
 //! or takes more than a bounded amount of them.
@@ -14,7 +14,7 @@
 
 mod broker;
 pub mod check;
-#[cfg(feature = "installer")]
+#[cfg(feature = "command-line")]
 pub mod cli;
 mod config;
 mod control;

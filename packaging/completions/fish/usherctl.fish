@@ -74,6 +74,7 @@ complete -c usherctl -n 'not __usherctl_verb >/dev/null' -a seat-status -d 'Show
 complete -c usherctl -n 'not __usherctl_verb >/dev/null' -a show-seat -d 'Show properties of seats, or of usherd'
 complete -c usherctl -n 'not __usherctl_verb >/dev/null' -a terminate-seat -d 'Terminate all sessions of one or more seats'
 complete -c usherctl -n 'not __usherctl_verb >/dev/null' -a help -d 'Show this help'
+complete -c usherctl -n 'not __usherctl_verb >/dev/null' -a doctor -d 'Look whether this machine is set up right, and say what to do'
 
 complete -c usherctl -n '__usherctl_verb_is session-status show-session activate lock-session unlock-session terminate-session kill-session' -a 'self auto (__usherctl_column 1 list-sessions)'
 complete -c usherctl -n '__usherctl_verb_is user-status show-user disable-linger terminate-user kill-user' -a '(__usherctl_column 2 list-users)'

@@ -17,7 +17,7 @@ pub(super) fn visible(command: &Command) -> Vec<&Arg> {
 }
 
 /// `-s, --signal=SIGNAL`.
-fn tag(option: &Arg) -> String {
+pub(super) fn tag(option: &Arg) -> String {
     let value = match option.get_value_names() {
         Some([name, ..]) if option.get_action().takes_values() => Some(name.as_str()),
         _ => None,
@@ -36,7 +36,8 @@ fn tag(option: &Arg) -> String {
     }
 }
 
-fn help(option: &Arg) -> String {
+/// What an option does, its values and its default.
+pub(super) fn help(option: &Arg) -> String {
     let help = option.get_long_help().or(option.get_help()).map(ToString::to_string).unwrap_or_default();
     let takes = option.get_action().takes_values() && !matches!(option.get_action(), ArgAction::SetTrue);
     let values: Vec<_> = option

@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-use super::command::{options, sentence, verb_tag, verb_text};
+use super::command::{help, options, sentence, tag, verb_tag, verb_text, visible};
 use super::pam_arguments::ARGUMENTS;
 use super::roff::Page;
 use super::settings::{Block, Part, parts};
@@ -17,6 +17,7 @@ pub(super) fn all() -> Vec<(String, String)> {
         ("usher.conf.5", usher_conf()),
         ("usherd.8", usherd()),
         ("pam_usher.8", pam_usher()),
+        ("usher-pam-setup.8", pam_setup()),
     ]
     .map(|(name, text)| (name.to_owned(), text))
     .into()
@@ -245,6 +246,60 @@ fn pam_usher() -> String {
     page.example("session  optional  pam_usher.so class=greeter");
     see_also(&mut page, "usherd(8), usher.conf(5), usherctl(1), pam.conf(5), pam.d(5)");
     page.finished()
+}
+
+fn pam_setup() -> String {
+    let mut command = usher_pam_setup::cli::command();
+    command.build();
+    let mut page = Page::new(
+        "usher-pam-setup",
+        8,
+        DATE,
+        "put pam_usher.so into the PAM stack of logins, and take it out",
+    );
+    page.heading("SYNOPSIS");
+    page.synopsis("usher-pam-setup", "_COMMAND_ [_OPTIONS_...]");
+    page.heading("DESCRIPTION");
+    page.text(
+        "Puts pam_usher(8) into the file of /etc/pam.d that logins share: *system-login* on Arch, Void and Gentoo and their \
+         like. Where pam-auth-update(8) writes these files (*common-session* on Debian), it has that program switch usher's \
+         profile on and off. Where the module is in the stack already, nothing is changed.",
+    );
+    page.paragraph(
+        "The stack is tried before and after the change, by opening and closing a session with a copy of it. If that fails, the \
+         old one is put back. What another session broker has in the stack (pam_systemd.so, pam_elogind.so, \
+         pam_turnstile.so, pam_rundir.so) is named, and taken out only with *--replace*.",
+    );
+    page.heading("COMMANDS");
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+        page.entry(&verb_tag(verb), &verb_text(verb));
+        if visible(verb).iter().any(|option| is_its_own(option, &command)) {
+            page.begin_inner();
+            for option in visible(verb).into_iter().filter(|option| is_its_own(option, &command)) {
+                page.entry(&tag(option), &sentence(&help(option)));
+            }
+            page.end_inner();
+        }
+    }
+    page.heading("OPTIONS");
+    options(&mut page, &command);
+    page.heading("FILES");
+    page.entry(
+        "*/var/lib/usher/pam-backup*",
+        "The old files, and what is needed to take out exactly what was put in.",
+    );
+    page.heading("EXIT STATUS");
+    page.text("0 done, or nothing to do; 1 failed, and nothing is changed; 2 for a wrong command line.");
+    page.heading("EXAMPLES");
+    page.text("What would change, and then the change:");
+    page.example("# usher-pam-setup install --dry-run\n# usher-pam-setup install");
+    see_also(&mut page, "pam_usher(8), usherd(8), usherctl(1), pam.d(5)");
+    page.finished()
+}
+
+/// Whether an option is a command's, and not one of all commands.
+fn is_its_own(option: &clap::Arg, of_all: &Command) -> bool {
+    of_all.get_arguments().all(|other| other.get_id() != option.get_id())
 }
 
 /// A default that does not fit beside its key has a paragraph of its own, which the text before it leads to.

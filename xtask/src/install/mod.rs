@@ -48,7 +48,8 @@ pub(crate) struct Options {
 }
 
 /// The programs, by package.
-const PACKAGES: [&str; 4] = ["usher-broker", "usher-client", "usher-user-manager", "usher-pam-module"];
+const PACKAGES: [&str; 5] =
+    ["usher-broker", "usher-client", "usher-user-manager", "usher-pam-module", "usher-pam-setup"];
 
 /// Builds and installs.
 pub(crate) fn install(options: &Options) -> Result<ExitCode> {
@@ -295,18 +296,23 @@ fn manifest_path(layout: &Layout) -> PathBuf {
 /// What an installation does not do by itself: it changes how people log in.
 fn what_is_left(layout: &Layout) -> String {
     let start = match layout.inits.first() {
-        Some(Init::Openrc) => "rc-update add usherd boot && rc-service usherd start",
+        Some(Init::Openrc) => "rc-update add usherd default && rc-service usherd start",
         Some(Init::Runit) => "ln -s /etc/sv/usherd /var/service/ (or where your runsvdir looks)",
         Some(Init::S6) => "add usherd to your s6-rc database, or to your scan directory",
         Some(Init::Dinit) => "dinitctl enable usherd",
         Some(Init::Sysvinit) => "update-rc.d usherd defaults && service usherd start",
-        Some(Init::Systemd) => "systemctl mask --now systemd-logind && systemctl enable --now usherd",
+        Some(Init::Systemd) => {
+            "systemctl stop systemd-logind && systemctl enable usherd && systemctl start usherd"
+        }
         None => "run it from your init, as root and in the foreground",
     };
+    let program = |path: &str| layout.prefix.join(path).display().to_string();
     format!(
-        "\nInstalled. Two things are left, as root, with a root shell kept open meanwhile:\n  \
+        "\nInstalled. Three things are left, as root, with a root shell kept open meanwhile:\n  \
          1. start usherd, at every boot:  {start}\n  \
-         2. let logins be registered: add  session optional pam_usher.so  to the PAM stack of logins; examples are in {}",
-        layout.prefix.join("share/doc/usher/examples").display()
+         2. let logins be registered:     {} install   (--dry-run shows what it would change)\n  \
+         3. see that all is well:         {} doctor",
+        program("sbin/usher-pam-setup"),
+        program("bin/usherctl"),
     )
 }

@@ -111,6 +111,7 @@ pub(crate) const TABLE: &[Entry] = &[
     program("usherd", "sbin/usherd"),
     program("usherctl", "bin/usherctl"),
     program("usher-user-manager", "lib/usher/usher-user-manager"),
+    program("usher-pam-setup", "sbin/usher-pam-setup"),
     entry(Kind::Library, 0o644, "libpam_usher.so", Place::PamModules, "pam_usher.so"),
     configuration("packaging/usher.conf", "usher/usher.conf"),
     data("packaging/managers/*", Place::Prefix, "lib/usher/managers"),
@@ -143,6 +144,7 @@ pub(crate) const TABLE: &[Entry] = &[
     data("packaging/man/usher.conf.5", Place::Prefix, "share/man/man5/usher.conf.5"),
     data("packaging/man/usherd.8", Place::Prefix, "share/man/man8/usherd.8"),
     data("packaging/man/pam_usher.8", Place::Prefix, "share/man/man8/pam_usher.8"),
+    data("packaging/man/usher-pam-setup.8", Place::Prefix, "share/man/man8/usher-pam-setup.8"),
     data("packaging/completions/bash/usherctl", Place::Prefix, "share/bash-completion/completions/usherctl"),
     data("packaging/completions/zsh/_usherctl", Place::Prefix, "share/zsh/site-functions/_usherctl"),
     data(
