@@ -2,18 +2,19 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
 /// What the kernel calls their processes (/proc/PID/comm: at most 15 characters), and how each is stopped.
 const RIVALS: &[(&str, &str)] = &[
-    ("systemd-logind", "systemctl mask --now systemd-logind"),
+    ("systemd-logind", "systemctl stop systemd-logind && systemctl enable --now usherd"),
     ("elogind", "stop and disable its service"),
     ("elogind-daemon", "stop and disable its service"),
     ("turnstiled", "stop and disable its service"),
 ];
 
-/// Refuses to run beside another session broker.
+/// Refuses to run beside another session broker. One in a container has that container's sessions, and is none.
 ///
 /// # Errors
 /// One is running; the message says which and what to do.
@@ -27,10 +28,19 @@ pub(crate) fn refuse() -> Result<()> {
             continue;
         }
         let Ok(comm) = fs::read_to_string(process.path().join("comm")) else { continue };
-        if let Some((rival, advice)) = RIVALS.iter().find(|(rival, _)| *rival == comm.trim_end()) {
+        if let Some((rival, advice)) = RIVALS.iter().find(|(rival, _)| *rival == comm.trim_end())
+            && !is_contained(&process.path())
+        {
             let pid = name.display();
             bail!("{rival} (process {pid}) manages this machine's sessions; to use usher, first: {advice}");
         }
     }
     Ok(())
+}
+
+/// Whether a process is in a pid namespace below this one: it has a number in each (proc_pid_status(5), NSpid).
+fn is_contained(process: &Path) -> bool {
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    pids.is_some_and(|pids| pids.split_whitespace().count() > 1)
 }

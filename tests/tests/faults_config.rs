@@ -140,7 +140,7 @@ fn only_root_runs_it() {
 fn beside_another_broker_it_refuses() {
     let machine = machine(QUICK);
     for (name, advice) in
-        [("systemd-logind", "systemctl mask --now systemd-logind"), ("elogind", "disable its service")]
+        [("systemd-logind", "systemctl stop systemd-logind"), ("elogind", "disable its service")]
     {
         let program = format!("/tmp/{name}");
         machine.run(&["cp", "/bin/sleep", &program]);
@@ -156,8 +156,14 @@ fn beside_another_broker_it_refuses() {
         rival.kill9();
         // Anybody may call a program of his so; that is no broker.
         let _joker = machine.spawn_as("alice", &[&program, "1000"]);
+        // And a container's broker has the container's sessions.
+        let mut contained = machine.spawn(&["unshare", "--pid", "--fork", "--kill-child", &program, "1000"]);
+        machine.wait_for("the container's", || {
+            machine.sh("cat /proc/[0-9]*/comm").lines().filter(|comm| *comm == name).count() == 2
+        });
         let mut broker = machine.start_usherd();
         assert_eq!(broker.stop(), 0);
+        contained.kill9();
         machine.sh("rm -r /run/systemd");
     }
 }

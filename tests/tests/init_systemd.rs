@@ -98,7 +98,7 @@ fn it_refuses_beside_logind() {
     });
     let (_, text) = service.try_sh(INIT.status);
     assert!(
-        text.contains("systemctl mask --now systemd-logind"),
+        text.contains("systemctl stop systemd-logind && systemctl enable --now usherd"),
         "the status does not say what to do: {text}"
     );
     service.sh("systemctl is-active systemd-logind");

@@ -16,7 +16,7 @@ pub struct Process {
     pub state: char,
 }
 
-/// All that can be seen.
+/// All that can be seen, without those in containers (pid namespaces below this one): they belong to other machines.
 pub fn read(tree: &Tree) -> Vec<Process> {
     let names = tree.list("/proc").unwrap_or_default();
     let pids = names.iter().filter_map(|name| name.parse().ok());
@@ -28,6 +28,10 @@ pub fn read(tree: &Tree) -> Vec<Process> {
 fn of(tree: &Tree, pid: u32) -> Option<Process> {
     let status = tree.read(format!("/proc/{pid}/status")).ok()?;
     let field = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+    // Its numbers: here, and in each namespace below that it is in. Kernels without pid namespaces say none.
+    if field("NSpid:").is_some_and(|pids| pids.split_whitespace().count() > 1) {
+        return None;
+    }
     Some(Process {
         pid,
         name: field("Name:")?.to_owned(),
