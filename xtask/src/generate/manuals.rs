@@ -251,12 +251,7 @@ fn pam_usher() -> String {
 fn pam_setup() -> String {
     let mut command = usher_pam_setup::cli::command();
     command.build();
-    let mut page = Page::new(
-        "usher-pam-setup",
-        8,
-        DATE,
-        "put pam_usher.so into the PAM stack of logins, and take it out",
-    );
+    let mut page = Page::new("usher-pam-setup", 8, DATE, "put pam_usher.so into PAM stacks and take it out");
     page.heading("SYNOPSIS");
     page.synopsis("usher-pam-setup", "_COMMAND_ [_OPTIONS_...]");
     page.heading("DESCRIPTION");
