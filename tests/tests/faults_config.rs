@@ -158,9 +158,7 @@ fn beside_another_broker_it_refuses() {
         let _joker = machine.spawn_as("alice", &[&program, "1000"]);
         // And a container's broker has the container's sessions.
         let mut contained = machine.spawn(&["unshare", "--pid", "--fork", "--kill-child", &program, "1000"]);
-        machine.wait_for("the container's", || {
-            machine.sh("cat /proc/[0-9]*/comm").lines().filter(|comm| *comm == name).count() == 2
-        });
+        machine.wait_for("the container's", || machine.try_run(&["pgrep", "-c", "-x", name]).text() == "2");
         let mut broker = machine.start_usherd();
         assert_eq!(broker.stop(), 0);
         contained.kill9();

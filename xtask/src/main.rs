@@ -12,6 +12,7 @@ mod fuzz;
 mod generate;
 mod install;
 mod packages;
+mod picture;
 mod root;
 mod shell;
 mod soak;
@@ -52,6 +53,8 @@ enum Task {
     Dist(dist::Options),
     /// Write manual pages and completions anew, from what the code says
     Generate(generate::Options),
+    /// Draw what a terminal has shown (standard input) as an SVG
+    Picture(picture::Options),
     /// What continuous integration runs: format, lints, documentation, dependencies, tests, a little fuzzing
     Ci,
     /// Install the Debian packages that the other commands need, and nothing else
@@ -88,6 +91,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Uninstall(options) => install::uninstall(&options),
         Task::Dist(options) => dist::run(&options),
         Task::Generate(options) => generate::run(&options),
+        Task::Picture(options) => picture::run(&options),
         Task::Ci => ci::run(),
         Task::Setup => packages::ensure().map(|()| ExitCode::SUCCESS),
     }
