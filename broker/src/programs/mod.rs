@@ -31,21 +31,21 @@ pub(crate) enum Outcome {
     Stuck,
 }
 
-/// Runs a program with nothing on its standard input; calls with each line of what it says.
+/// Runs a program with nothing on its standard input; calls with each line of what it says. Its standard streams are set
+/// here.
 ///
 /// # Errors
 /// It cannot be started.
 pub(crate) async fn run(
-    command: &mut Command,
+    mut command: Command,
     limit: Duration,
     mut each: impl FnMut(String),
 ) -> io::Result<Outcome> {
     let (reader, writer) = io::pipe()?;
     let mut output = Receiver::from_owned_fd(OwnedFd::from(reader))?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    let group = Group::start(command)?;
-    // The command holds writing ends, and the reading one never ends before they do.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    // With it go the writing ends that it holds: the reading one never ends before they do.
+    let group = Group::start(command).await?;
     let exit = sys::Readiness::of(&group.fd)?;
     let mut lines = Lines::default();
     let mut count = 0;
@@ -95,7 +95,13 @@ struct Group {
 }
 
 impl Group {
-    fn start(command: &mut Command) -> io::Result<Self> {
+    /// To fork, and to wait until the child has become the program, takes a millisecond, and on a busy machine many: not in
+    /// the loop, where somebody may be waiting for the answer to a login.
+    async fn start(command: Command) -> io::Result<Self> {
+        tokio::task::spawn_blocking(move || Self::start_now(command)).await.map_err(io::Error::other)?
+    }
+
+    fn start_now(mut command: Command) -> io::Result<Self> {
         use std::os::unix::process::CommandExt;
         let mut child = command.process_group(0).spawn()?;
         match pidfd::open(child.id()) {
@@ -152,7 +158,7 @@ mod tests {
         let mut said = Vec::new();
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]).env_clear();
-        let outcome = run(&mut command, limit, |line| said.push(line)).await.unwrap();
+        let outcome = run(command, limit, |line| said.push(line)).await.unwrap();
         (outcome, said)
     }
 

@@ -67,7 +67,7 @@ pub(super) async fn run(account: &Account, verb: Verb, units: &[&str]) -> Result
         .gid(account.gid);
     let what = format!("systemctl --user {verb} {}", units.join(" "));
     let mut said = Vec::new();
-    match programs::run(&mut command, LIMIT, |line| said.push(line)).await {
+    match programs::run(command, LIMIT, |line| said.push(line)).await {
         Ok(Outcome::Ended(status)) if status.success() => Ok(()),
         Ok(Outcome::Ended(status)) => Err(format!("{what}: {status}: {}", said.join("; "))),
         Ok(Outcome::Killed | Outcome::Stuck) => {
