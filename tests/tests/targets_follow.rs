@@ -1,5 +1,6 @@
 //! Targets in users' managers that follow the seat: sound is for whoever is in front of it.
 
+use usher_tests::load::{self, Logins};
 use usher_tests::{ALICE, BOB, Machine, PamLogin, Person};
 
 /// What only one user at a time can do.
@@ -110,6 +111,28 @@ fn who_is_only_connected_is_logged_in_and_hears_nothing() {
     remote.close();
     wait(&machine, &ALICE, AWAY);
     drop(bobs);
+}
+
+/// A script that logs in again and again, of a user whose manager stays.
+#[test]
+fn who_comes_right_back_has_not_been_away() {
+    const GREETING: &str = "[Unit]\nPartOf=logged-in.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+        ExecStart=/bin/sh -c 'echo >>%h/greetings'\n\n[Install]\nWantedBy=logged-in.target\n";
+    let machine = Machine::builder().user_unit("alice", "greeting.service", GREETING).boot();
+    machine.as_user("alice", &["systemctl", "--user", "enable", "greeting.service"]);
+    let usherd = machine.start_usherd();
+    machine.run(&["usherctl", "enable-linger", "alice"]);
+    machine.wait_for("alice's manager to be ready", || {
+        machine.run(&["usherctl", "show-user", "alice", "-p", "Manager", "--value"]).text() == "ready"
+    });
+    let logins = Logins { users: "alice", count: 50, ..Logins::default() };
+    let outcome = load::cycles(&machine, logins).expect("logins one after the other");
+    assert_eq!(outcome.failures, [""; 0]);
+    let states: &[(&str, &str)] = &[(LOGGED_IN, "inactive"), ("greeting.service", "inactive")];
+    wait(&machine, &ALICE, states);
+    let greetings = machine.read("/home/alice/greetings").lines().count();
+    assert!((1..50).contains(&greetings), "greeted {greetings} times at 50 logins");
+    assert!(!usherd.log().contains("do not follow"), "{}", usherd.log());
 }
 
 #[test]

@@ -2,14 +2,16 @@
 //! seat, `logged-in.target` while there is any. They are for systemd; with other managers, hooks are.
 //!
 //! Nobody waits for this. For each user one task at a time brings the manager to where the targets are to be; whatever
-//! changes meanwhile is done next, so that of many switches in a row the last one counts.
+//! changes meanwhile is done next, so that of many switches in a row the last one counts. Who logs out and comes right back,
+//! as scripts do over ssh, has not been away ([`REST`]): to stop and start units costs more than all of a login.
 
 mod systemctl;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, warn};
 use usher_model::{Account, Model};
 use usher_protocol::ids::Uid;
@@ -22,6 +24,10 @@ use systemctl::Verb;
 const ACTIVE: &str = "active-session.target";
 /// While the user has a session of any kind but a manager's own.
 const LOGGED_IN: &str = "logged-in.target";
+
+/// For so long a user whose last session has gone may come back before `logged-in.target` is stopped. `active-session.target`
+/// is never kept: what belongs to whoever is in front of the seat is another's at once.
+const REST: Duration = Duration::from_millis(500);
 
 /// Managers that are talked to at the same time, at most.
 const AT_ONCE: usize = 4;
@@ -48,11 +54,20 @@ struct Person {
     gone: bool,
     /// The log has a line about this user's manager already.
     complained: bool,
+    /// For the task: something has changed meanwhile.
+    changed: Arc<Notify>,
 }
 
 impl Person {
     fn wanted(&self) -> Reached {
         Reached { active: self.in_front > 0, logged_in: self.sessions > 0 }
+    }
+
+    /// Whether all that there is to tell is that nobody is logged in any more.
+    fn has_only_left(&self) -> bool {
+        let wanted = self.wanted();
+        let stays = Reached { logged_in: true, ..wanted };
+        !wanted.logged_in && self.told == Some(stays)
     }
 }
 
@@ -107,7 +122,9 @@ impl Targets {
             Kind::UserGone => {
                 match people.get_mut(&uid) {
                     Some(person) if person.busy => {
-                        *person = Person { busy: true, gone: true, ..Person::default() }
+                        let changed = person.changed.clone();
+                        changed.notify_one();
+                        *person = Person { busy: true, gone: true, changed, ..Person::default() }
                     }
                     _ => drop(people.remove(&uid)),
                 }
@@ -149,7 +166,11 @@ impl Targets {
         let Some(account) = model.account(uid) else { return };
         let mut people = self.book.open();
         let Some(person) = people.get_mut(&uid) else { return };
-        if person.busy || person.told == Some(person.wanted()) {
+        if person.busy {
+            person.changed.notify_one();
+            return;
+        }
+        if person.told == Some(person.wanted()) {
             return;
         }
         person.busy = true;
@@ -163,6 +184,7 @@ impl Targets {
 async fn work(account: &Account, book: &Book, places: &Semaphore, broker: &Broker) {
     let uid = account.uid;
     loop {
+        rest(uid, book).await;
         // Never closed.
         let _place = places.acquire().await;
         let (told, wanted) = {
@@ -196,6 +218,23 @@ async fn work(account: &Account, book: &Book, places: &Semaphore, broker: &Broke
                 person.busy = false;
                 return;
             }
+        }
+    }
+}
+
+/// Gives a user who has only just left the time to come back.
+async fn rest(uid: Uid, book: &Book) {
+    let over = tokio::time::sleep(REST);
+    tokio::pin!(over);
+    loop {
+        let changed = {
+            let people = book.open();
+            let Some(person) = people.get(&uid).filter(|person| person.has_only_left()) else { return };
+            person.changed.clone()
+        };
+        tokio::select! {
+            () = &mut over => return,
+            () = changed.notified() => {}
         }
     }
 }
