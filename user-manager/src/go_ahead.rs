@@ -6,13 +6,15 @@ use std::io::Read;
 
 use nix::unistd::dup2_stdin;
 
-/// Waits for the one byte. Whether it came; if not, usherd has died, and the next one starts a manager anew.
-pub(crate) fn came() -> bool {
+/// Waits for the one byte. If it does not come, usherd has died, and the next one starts a manager anew: this process ends,
+/// without a word, as nobody is there to hear one.
+pub(crate) fn wait() {
     let mut byte = [0];
-    let came = std::io::stdin().lock().read_exact(&mut byte).is_ok();
+    if std::io::stdin().lock().read_exact(&mut byte).is_err() {
+        std::process::exit(1);
+    }
     // The manager is to read nothing from there; usherd lets go of its end, too.
     if let Ok(null) = File::open("/dev/null") {
         let _ = dup2_stdin(null);
     }
-    came
 }

@@ -1,12 +1,15 @@
 //! usher-user-manager: the process that *becomes* a user's service manager. usherd starts it as root, once a user; the pid
 //! stays the same to the end, so that usherd's pidfd, the cgroup and the manager's notifications all mean one process.
 //!
-//! Once usherd has put it on file ([`go_ahead`]), in this order, each step with its own exit code ([`failure`]):
+//! In this order, each step with its own exit code ([`failure`]):
 //! 1. into the manager's cgroup ([`cgroup`]);
 //! 2. where PID 1 is not systemd: a mount namespace in which systemd believes it is ([`boot_marker`]);
 //! 3. session leader, resource limits, umask, groups ([`process`], [`identity`]), before PAM, whose modules may change them;
 //! 4. a PAM session of its own, kept open by a helper process ([`pam_session`]);
 //! 5. away with root ([`identity`]), and exec ([`process`]).
+//!
+//! What outlasts this process, or is seen by anybody else, is done only once usherd has put it on file ([`go_ahead`]): that is
+//! where PAM's modules begin to be called. What comes before goes with the process, and need not wait for usherd.
 //!
 //! A manager that somebody else runs gets a stand-in instead of steps 4 and 5's exec ([`readiness`]).
 //!
@@ -44,9 +47,6 @@ fn main() -> ExitCode {
         Ok(ready) => ready,
         Err(failure) => return ended(&arguments, &failure),
     };
-    if arguments.await_go_ahead && !go_ahead::came() {
-        return ExitCode::FAILURE;
-    }
     // Only failures return.
     let failure = become_manager(&arguments, ready);
     ended(&arguments, &failure)
@@ -68,9 +68,16 @@ fn become_manager(arguments: &Arguments, ready: Option<Ready>) -> Failure {
         process::set_up(arguments);
         identity::take_groups(arguments)?;
         let environment = Environment::prepare(arguments)?;
-        let environment = match arguments.no_session || arguments.external {
-            true => environment,
-            false => pam_session::open(arguments, environment)?,
+        let session = match arguments.no_session || arguments.external {
+            true => None,
+            false => pam_session::prepare(arguments, &environment)?,
+        };
+        if arguments.await_go_ahead {
+            go_ahead::wait();
+        }
+        let environment = match session {
+            Some(session) => session.open(arguments)?,
+            None => environment,
         };
         identity::drop_privileges(arguments)?;
         Ok(environment)

@@ -18,27 +18,39 @@ const SERVICE: &str = "systemd-user";
 /// Where libpam looks for a service's file (pam.d(5); the last one is openSUSE's).
 const DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
 
-/// Opens the session and starts the helper. Returns the environment that PAM makes of the one given; the same one
-/// where the machine has no such service.
-pub(crate) fn open(arguments: &Arguments, environment: Environment) -> Result<Environment, Failure> {
+/// A session that is not open yet: PAM's modules are loaded, and none has been called.
+pub(crate) struct Prepared(Transaction);
+
+/// Loads the modules, with the environment that they get to see. `None` where the machine has no such service.
+pub(crate) fn prepare(arguments: &Arguments, environment: &Environment) -> Result<Option<Prepared>, Failure> {
     if !is_configured(Path::new("/")) {
-        return Ok(environment);
+        return Ok(None);
     }
     let mut pam = Transaction::start(SERVICE, &arguments.name).map_err(failed)?;
     for (name, value) in environment.variables() {
         pam.putenv(&name.to_string_lossy(), value).map_err(failed)?;
     }
-    pam.acct_mgmt().map_err(refused)?;
-    if let Err(e) = pam.setcred(Credentials::Establish) {
-        warn(arguments, "continuing without PAM credentials", &e);
+    Ok(Some(Prepared(pam)))
+}
+
+impl Prepared {
+    /// Opens the session and starts the helper. Returns the environment that PAM makes of the one given.
+    pub(crate) fn open(self, arguments: &Arguments) -> Result<Environment, Failure> {
+        let Self(mut pam) = self;
+        pam.acct_mgmt().map_err(refused)?;
+        if let Err(e) = pam.setcred(Credentials::Establish) {
+            warn(arguments, "continuing without PAM credentials", &e);
+        }
+        let is_open = pam
+            .open_session()
+            .inspect_err(|e| warn(arguments, "continuing without a PAM session", e))
+            .is_ok();
+        let environment = pam.getenvlist().map_err(failed)?;
+        if is_open {
+            start_helper(arguments, pam)?;
+        }
+        Ok(environment.into())
     }
-    let is_open =
-        pam.open_session().inspect_err(|e| warn(arguments, "continuing without a PAM session", e)).is_ok();
-    let environment = pam.getenvlist().map_err(failed)?;
-    if is_open {
-        start_helper(arguments, pam)?;
-    }
-    Ok(environment.into())
 }
 
 /// Whether the machine has the service. Where it has not, libpam would use `other`, which refuses everything.
