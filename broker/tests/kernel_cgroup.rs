@@ -245,7 +245,8 @@ fn a_program_is_born_in_its_cgroup() {
     let mut command = Command::new("/bin/sleep");
     command.arg("1000");
     let stdin = fs::File::open("/dev/null").unwrap();
-    let (pid, fd) = spawn_in_cgroup(&command, &cgroup, stdin.as_fd(), None).unwrap();
+    let (pid, fd, execution) = spawn_in_cgroup(&command, &cgroup, stdin.as_fd(), None).unwrap();
+    assert!(execution.failure().is_none());
     assert_eq!(pidfd::pid_of(&fd).unwrap(), Some(pid));
     assert_eq!(root.procs(&cgroup).unwrap(), [pid]);
     assert_eq!(fs::read(format!("/proc/{pid}/cmdline")).unwrap(), b"/bin/sleep\x001000\x00");
@@ -259,13 +260,15 @@ fn a_program_is_born_in_its_cgroup() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut says = Command::new("/bin/sh");
     says.args(["-c", "echo out; echo err >&2"]);
-    let (_, fd) = spawn_in_cgroup(&says, &cgroup, stdin.as_fd(), Some(writer.as_fd())).unwrap();
+    let (_, fd, _) = spawn_in_cgroup(&says, &cgroup, stdin.as_fd(), Some(writer.as_fd())).unwrap();
     drop(writer);
     assert_eq!(std::io::read_to_string(&mut reader).unwrap(), "out\nerr\n");
     wait(&fd);
 
-    let error = spawn_in_cgroup(&Command::new("/nonexistent"), &cgroup, stdin.as_fd(), None).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    let nothing = Command::new("/nonexistent");
+    let (_, fd, execution) = spawn_in_cgroup(&nothing, &cgroup, stdin.as_fd(), None).unwrap();
+    wait(&fd);
+    assert_eq!(execution.failure().map(|error| error.kind()), Some(std::io::ErrorKind::NotFound));
     assert!(root.procs(&cgroup).unwrap().is_empty(), "the child that could not execute it is gone");
     let error = spawn_in_cgroup(&command, &cgroup.join("nonexistent"), stdin.as_fd(), None).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);

@@ -20,7 +20,7 @@ use super::words::Words;
 use crate::config::{self, Definition};
 use crate::crash;
 use crate::sys::pidfd;
-use crate::sys::spawn::spawn_in_cgroup;
+use crate::sys::spawn::{Execution, spawn_in_cgroup};
 
 /// So many different complaints about drop-ins are told once each; then that begins anew.
 const TOLD_LIMIT: usize = 1000;
@@ -78,14 +78,15 @@ impl Starter {
             }
         };
         let birthplace = cgroup.as_deref().filter(|_| !was_killed);
-        let (pid, fd) = spawn(&plan, &words, (cgroup.as_deref(), birthplace), &readiness, waits, output)
-            .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER.display()))?;
+        let (pid, fd, execution) =
+            spawn(&plan, &words, (cgroup.as_deref(), birthplace), &readiness, waits, output)
+                .map_err(|error| format!("cannot run {}: {error}", backend::LAUNCHER.display()))?;
         crash::point(crash::MANAGER_SPAWNED);
         // Not reaped yet, so the number is its own.
         let main =
             pidfd::leader_of(pid).map_err(|error| format!("lost it right after its start: {error}"))?;
         let (readiness, launcher) = (Some(readiness), Some(launcher));
-        Ok(Supervised { uid, generation, main, fd, is_child: true, readiness, plan, launcher })
+        Ok(Supervised { uid, generation, main, fd, is_child: true, readiness, plan, launcher, execution })
     }
 
     /// One that an earlier usherd has started.
@@ -104,7 +105,17 @@ impl Starter {
             config::Readiness::Notify => Readiness::bind(uid, gid).ok().map(Said::Notify),
             _ => Fifo::find(uid).ok().map(Said::Line),
         };
-        Supervised { uid, generation, main, fd, is_child: false, readiness, plan, launcher: None }
+        Supervised {
+            uid,
+            generation,
+            main,
+            fd,
+            is_child: false,
+            readiness,
+            plan,
+            launcher: None,
+            execution: None,
+        }
     }
 
     fn plan(&self, account: Account, definition: Arc<Definition>) -> Plan {
@@ -146,7 +157,7 @@ fn spawn(
     readiness: &Said,
     stdin: PipeReader,
     output: Option<File>,
-) -> io::Result<(u32, OwnedFd)> {
+) -> io::Result<(u32, OwnedFd, Option<Execution>)> {
     let path = match readiness {
         Said::Notify(readiness) => readiness.path(),
         Said::Line(_) => fifo::path(plan.account.uid),
@@ -156,9 +167,11 @@ fn spawn(
         Said::Line(_) => Way::Fifo(&path),
     };
     if let Some(cgroup) = birthplace {
+        // What is most often wrong is known at once; the rest when the child has ended.
+        rustix::fs::access(backend::LAUNCHER.as_path(), rustix::fs::Access::EXEC_OK)?;
         let command = plan.command(words, None, way);
         match spawn_in_cgroup(&command, cgroup, stdin.as_fd(), output.as_ref().map(AsFd::as_fd)) {
-            Ok(child) => return Ok(child),
+            Ok((pid, fd, execution)) => return Ok((pid, fd, Some(execution))),
             Err(error) => debug!(%error, "cannot start the user manager in its cgroup: it will move there"),
         }
     }
@@ -167,5 +180,5 @@ fn spawn(
         command.stdout(output.try_clone()?).stderr(output);
     }
     let child = command.stdin(stdin).spawn()?;
-    Ok((child.id(), pidfd::open(child.id()).map_err(|error| error.source)?))
+    Ok((child.id(), pidfd::open(child.id()).map_err(|error| error.source)?, None))
 }

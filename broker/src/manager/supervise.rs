@@ -11,7 +11,7 @@ use tracing::warn;
 use usher_model::{Event, Generation};
 use usher_protocol::ids::{LeaderPid, Uid};
 
-use super::backend::Plan;
+use super::backend::{self, Plan};
 use super::fifo::Fifo;
 use super::notify::Readiness;
 use super::realm::Realm;
@@ -19,6 +19,7 @@ use super::stop;
 use crate::crash;
 use crate::inbox::Broker;
 use crate::scopes::AFTER_KILL;
+use crate::sys::spawn::Execution;
 use crate::sys::{self, pidfd};
 
 /// What a supervisor is told to do.
@@ -60,6 +61,8 @@ pub(super) struct Supervised {
     pub(super) plan: Plan,
     /// Where the launcher waits for the word that it is on file.
     pub(super) launcher: Option<PipeWriter>,
+    /// Whether the child has become the launcher; nothing where that is known.
+    pub(super) execution: Option<Execution>,
 }
 
 /// What a manager says that it is ready with.
@@ -85,7 +88,8 @@ pub(super) async fn supervise(
     broker: Broker,
     realm: Realm,
 ) {
-    let Supervised { uid, generation, main, fd, is_child, mut readiness, plan, mut launcher } = supervised;
+    let Supervised { uid, generation, main, fd, is_child, mut readiness, plan, mut launcher, mut execution } =
+        supervised;
     report_times(&broker, uid, generation, &plan).await;
     let exit = match sys::Readiness::of(&fd) {
         Ok(exit) => exit,
@@ -131,6 +135,7 @@ pub(super) async fn supervise(
             }
             () = becomes_ready(readiness.as_ref(), main.pid) => {
                 crash::point(crash::MANAGER_READY);
+                execution = None;
                 if let Some(said) = readiness.take() {
                     said.remove();
                 }
@@ -143,6 +148,10 @@ pub(super) async fn supervise(
         said.remove();
     }
     let how = if is_child { reap(&fd) } else { "its process is gone".to_owned() };
+    let how = match execution.and_then(Execution::failure) {
+        Some(error) => format!("cannot run {}: {error}", backend::LAUNCHER.display()),
+        None => how,
+    };
     if end == End::Asked
         && plan.definition.waits_for_all
         && stop::wait_for_all(uid, &mut orders, &realm).await
