@@ -109,7 +109,7 @@ impl Interpreter {
                 None
             }
             Effect::CreateScope { uid, session, leader } => {
-                match self.scopes.create_at_once(uid, &session, leader) {
+                match self.scopes.create_at_once(uid, &session, leader, self.leaders.held(&session)) {
                     Some(result) => {
                         let result = result.map_err(|error| error.to_string());
                         Some(Event::ScopeCreated { session, result })

@@ -1,7 +1,7 @@
 //! The leaders' pidfds, by session: watched for their end, and signalled on request.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use usher_protocol::ids::SessionId;
 
@@ -41,9 +41,14 @@ impl Leaders {
         }
     }
 
+    /// A session's leader, if it is watched.
+    pub(crate) fn held(&self, session: &SessionId) -> Option<BorrowedFd<'_>> {
+        self.keys.get(session).and_then(|key| self.watch.get(*key))
+    }
+
     /// Signals a session's leader; nothing to do if it has gone.
     pub(crate) fn signal(&self, session: &SessionId, signal: i32) -> Result<()> {
-        match self.keys.get(session).and_then(|key| self.watch.get(*key)) {
+        match self.held(session) {
             Some(leader) => pidfd::signal(leader, signal),
             None => Ok(()),
         }

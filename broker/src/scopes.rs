@@ -1,6 +1,7 @@
 //! The sessions' cgroups: made, emptied, watched, removed.
 
 use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,11 +60,12 @@ impl Scopes {
         uid: Uid,
         session: &SessionId,
         leader: LeaderPid,
+        held: Option<BorrowedFd<'_>>,
     ) -> Option<Result<()>> {
         if self.root.is_some() && self.last_move.is_none_or(|moved| moved.elapsed() > QUICK) {
             return None;
         }
-        let result = self.creation()(uid, session, leader);
+        let result = place(self.root.as_deref(), uid, session, leader, held);
         self.moved();
         Some(result)
     }
@@ -71,10 +73,7 @@ impl Scopes {
     /// The same without regard to time, for a thread that may wait. Whoever calls it reports with [`Self::moved`].
     pub(crate) fn creation(&self) -> impl FnOnce(Uid, &SessionId, LeaderPid) -> Result<()> + Send + use<> {
         let root = self.root.clone();
-        move |uid, session, leader| match root {
-            Some(root) => root.place_leader(uid, session, leader),
-            None => Err(SysError::other("create cgroup", session.scope(), "there is no cgroup2 tree")),
-        }
+        move |uid, session, leader| place(root.as_deref(), uid, session, leader, None)
     }
 
     /// A process was moved just now.
@@ -218,6 +217,19 @@ impl Scopes {
             Ok(Reaped::Busy) => {}
             Err(error) => tracing::warn!(%uid, "{error}"),
         }
+    }
+}
+
+fn place(
+    root: Option<&CgroupRoot>,
+    uid: Uid,
+    session: &SessionId,
+    leader: LeaderPid,
+    held: Option<BorrowedFd<'_>>,
+) -> Result<()> {
+    match root {
+        Some(root) => root.place_leader(uid, session, leader, held),
+        None => Err(SysError::other("create cgroup", session.scope(), "there is no cgroup2 tree")),
     }
 }
 

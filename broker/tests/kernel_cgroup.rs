@@ -59,11 +59,20 @@ fn who_has_a_dead_leaders_number_stays_where_it_is() {
     let process = Process::start();
     let (origin, leader) = (cgroup_of(process.pid()).unwrap(), pidfd::leader_of(process.pid()).unwrap());
     let dead = LeaderPid { start: leader.start - 1, ..leader };
-    assert!(root.place_leader(uid, &id, dead).unwrap_err().is_gone());
+    assert!(root.place_leader(uid, &id, dead, None).unwrap_err().is_gone());
     assert_eq!(cgroup_of(process.pid()).unwrap(), origin);
     assert!(!root.scope_path(uid, &id).exists());
 
-    root.place_leader(uid, &id, leader).unwrap();
+    // A pidfd says the same, and one of a process that is gone says nothing.
+    let gone = Process::start();
+    let held = [gone.pid(), process.pid()].map(|pid| pidfd::open(pid).unwrap());
+    gone.end();
+    assert!(root.place_leader(uid, &id, dead, Some(held[0].as_fd())).unwrap_err().is_gone());
+    assert_eq!(cgroup_of(process.pid()).unwrap(), origin);
+
+    root.place_leader(uid, &id, leader, Some(held[1].as_fd())).unwrap();
+    assert_eq!(root.session_of_pid(process.pid()), Some(id.clone()));
+    root.place_leader(uid, &id, leader, None).unwrap();
     assert_eq!(root.session_of_pid(process.pid()), Some(id));
     process.end();
     wait_until("the slice is removed", || root.remove_slice(uid).unwrap(), |reaped| *reaped == Reaped::Gone);
