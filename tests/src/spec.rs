@@ -21,6 +21,8 @@ pub struct Spec {
     pub files: Vec<File>,
     /// Mount the machine's cgroup tree read-only, as unprivileged containers have it.
     pub cgroup_readonly: bool,
+    /// Mount the machine's sysfs for writing, as a host has it.
+    pub sysfs_writable: bool,
     /// Give the machine's root shared propagation, as systemd and most containers do; private otherwise.
     pub shared_mounts: bool,
     /// Show the host's virtual terminals in `/dev` and `/sys`.

@@ -20,6 +20,7 @@ pub struct Builder {
     pam_lines: Vec<(String, String)>,
     files: Vec<File>,
     cgroup_readonly: bool,
+    sysfs_writable: bool,
     shared_mounts: bool,
     terminals: bool,
 }
@@ -34,6 +35,7 @@ impl Default for Builder {
             pam_lines: Vec::new(),
             files: Vec::new(),
             cgroup_readonly: false,
+            sysfs_writable: false,
             shared_mounts: false,
             terminals: true,
         };
@@ -115,6 +117,13 @@ impl Builder {
         self
     }
 
+    /// `/sys` can be written to, as on a host: what is written there is the host's, too. For measurements.
+    #[must_use]
+    pub fn sysfs_writable(mut self) -> Self {
+        self.sysfs_writable = true;
+        self
+    }
+
     /// `/` has shared propagation, as systemd makes it at boot; without this it is private, as the kernel makes it.
     #[must_use]
     pub fn shared_mounts(mut self) -> Self {
@@ -152,6 +161,7 @@ impl Builder {
             pam_lines: self.pam_lines,
             files,
             cgroup_readonly: self.cgroup_readonly,
+            sysfs_writable: self.sysfs_writable,
             shared_mounts: self.shared_mounts,
             terminals: self.terminals,
             keys: keys::keys()?,

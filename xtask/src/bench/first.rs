@@ -98,7 +98,7 @@ fn of_other(plan: &Plan, backend: &Backend) -> Result<First> {
     for (uid, name) in (FIRST_UID..).zip(users(plan)) {
         builder = builder.user(&name, uid);
     }
-    let machine = builder.try_boot()?;
+    let machine = builder.sysfs_writable().try_boot()?;
     if let Some(directory) = backend.services {
         let users: Vec<String> = users(plan).collect();
         let (file, text) = backend.boot.unwrap_or_default();

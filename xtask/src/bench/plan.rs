@@ -230,7 +230,7 @@ fn boot(plan: &Plan) -> Result<Machine> {
     for (uid, name) in (2000..).zip(users) {
         builder = builder.user(&name, uid);
     }
-    builder.try_boot()
+    builder.sysfs_writable().try_boot()
 }
 
 /// Both services, each number at a time, in turn, and the bare kernel once a round.

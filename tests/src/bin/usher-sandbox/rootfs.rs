@@ -5,7 +5,7 @@
 //! | `/` | the host's root file system, read-only, without the host's other mounts |
 //! | `/etc` `/usr` `/var` | overlays: the host's content below, a tmpfs above |
 //! | `/run` `/tmp` `/home` `/root` `/var/log` | empty tmpfs |
-//! | `/proc` `/sys` `/sys/fs/cgroup` | new instances for the machine's namespaces; sysfs read-only |
+//! | `/proc` `/sys` `/sys/fs/cgroup` | new instances for the machine's namespaces; sysfs read-only unless asked for |
 //! | `/dev` | tmpfs with the harmless devices, the virtual terminals, a devpts of its own |
 //!
 //! It becomes the root by pivot_root(2), so that the mount table holds nothing of the host.
@@ -100,9 +100,9 @@ fn kernel(root: &Path, spec: &Spec) -> Result<()> {
     let safe = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     new("proc", &root.join("proc"), safe, None)?;
     // A sysfs belongs to a network namespace; the host's cannot be shown here.
-    new("sysfs", &root.join("sys"), safe | MsFlags::MS_RDONLY, None)?;
-    let access = if spec.cgroup_readonly { MsFlags::MS_RDONLY } else { MsFlags::empty() };
-    new("cgroup2", &root.join("sys/fs/cgroup"), safe | access, None)?;
+    let access = |readonly| if readonly { MsFlags::MS_RDONLY } else { MsFlags::empty() };
+    new("sysfs", &root.join("sys"), safe | access(!spec.sysfs_writable), None)?;
+    new("cgroup2", &root.join("sys/fs/cgroup"), safe | access(spec.cgroup_readonly), None)?;
     let terminals = root.join("sys/devices/virtual/tty");
     // What links there from /sys/class/tty then leads nowhere.
     if spec.terminals || !terminals.exists() { Ok(()) } else { tmpfs(&terminals, "0755") }
