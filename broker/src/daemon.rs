@@ -27,8 +27,9 @@ use crate::socket::{self, Guests, Headroom, Lock, Service, Tokens};
 use crate::state::StateFiles;
 use crate::status::Status;
 use crate::sys::cgroup::CgroupRoot;
+use crate::sys::rcu::Expediter;
 use crate::sys::vt::{self, Foreground};
-use crate::sys::{Readiness, accounts, clock, limits, mount};
+use crate::sys::{Readiness, accounts, clock, limits, mount, rcu};
 use crate::targets::Targets;
 use crate::witness::Witness;
 use crate::{check, crash, dbus, forgotten, logging, restore, rivals, settings};
@@ -129,6 +130,7 @@ fn serve(service_manager: Ready) -> Result<()> {
     info!("usherd stops; sessions, user managers and runtime directories stay");
     // Work that is under way in other threads is taken up again by the next usherd.
     runtime.shutdown_background();
+    rcu::clear();
     Ok(())
 }
 
@@ -184,7 +186,7 @@ async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
         files,
         leaders,
         fifos: Fifos::new()?,
-        scopes: Scopes::new(cgroups.clone())?,
+        scopes: Scopes::new(cgroups.clone(), Expediter::new(configuration.expedite_rcu))?,
         managers: Managers::new(broker.clone(), cgroups.clone(), choices, words.clone()),
         linger: LingerWriter::start(broker.clone()),
         resizer: Resizer::default(),

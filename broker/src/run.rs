@@ -163,6 +163,7 @@ impl Run {
         let (loaded, choices) = settings::load(Some(&self.model.settings().services), &self.status);
         self.interpreter.managers.reconfigure(choices);
         self.interpreter.hooks.reconfigure(loaded.hook_timeout);
+        self.interpreter.scopes.reconfigure(loaded.expedite_rcu);
         let for_model = settings::for_model(&loaded, self.interpreter.cgroups.is_some());
         self.handle(Event::Reloaded(Box::new(for_model)));
     }

@@ -11,6 +11,7 @@ use usher_protocol::ids::{LeaderPid, SessionId, Uid};
 
 use crate::crash;
 use crate::sys::cgroup::{CgroupRoot, populated};
+use crate::sys::rcu::Expediter;
 use crate::sys::scope_watch::ScopeWatch;
 use crate::sys::{Readiness, Result, SysError, pidfd};
 
@@ -30,6 +31,7 @@ pub(crate) struct Scopes {
     adopted: BTreeMap<SessionId, Watched>,
     some_changed: Readiness,
     last_move: Option<Instant>,
+    expediter: Expediter,
 }
 
 /// A cgroup whose last process is waited for.
@@ -44,17 +46,22 @@ enum Watched {
 }
 
 impl Scopes {
-    pub(crate) fn new(root: Option<Arc<CgroupRoot>>) -> anyhow::Result<Self> {
+    pub(crate) fn new(root: Option<Arc<CgroupRoot>>, expediter: Expediter) -> anyhow::Result<Self> {
         let watch = ScopeWatch::new()?;
         let some_changed = Readiness::of(&watch)?;
-        Ok(Self { root, watch, adopted: BTreeMap::new(), some_changed, last_move: None })
+        Ok(Self { root, watch, adopted: BTreeMap::new(), some_changed, last_move: None, expediter })
+    }
+
+    /// Changes whether moves are expedited.
+    pub(crate) fn reconfigure(&self, expedite: bool) {
+        self.expediter.set(expedite);
     }
 
     /// Makes a session's cgroup and moves its leader there; `None` if that will take a while, and is not done.
     ///
-    /// Before the kernel moves a process it waits for an RCU grace period, 5 to 20 ms; only right after another move, while
-    /// the last period's effect lasts, it takes some 50 us. (Not with cgroup2's mount option `favordynmods`,
-    /// the kernel's admin-guide/cgroup-v2.)
+    /// Before the kernel moves a process it waits for an RCU grace period, 5 to 20 ms, or a fraction of one where it is
+    /// expedited; only right after another move, while the last period's effect lasts, it takes some 50 us. (Not with cgroup2's
+    /// mount option `favordynmods`, the kernel's admin-guide/cgroup-v2.)
     pub(crate) fn create_at_once(
         &mut self,
         uid: Uid,
@@ -62,7 +69,7 @@ impl Scopes {
         leader: LeaderPid,
         held: Option<BorrowedFd<'_>>,
     ) -> Option<Result<()>> {
-        if self.root.is_some() && self.last_move.is_none_or(|moved| moved.elapsed() > QUICK) {
+        if self.root.is_some() && !self.is_quick() {
             return None;
         }
         let result = place(self.root.as_deref(), uid, session, leader, held);
@@ -72,8 +79,16 @@ impl Scopes {
 
     /// The same without regard to time, for a thread that may wait. Whoever calls it reports with [`Self::moved`].
     pub(crate) fn creation(&self) -> impl FnOnce(Uid, &SessionId, LeaderPid) -> Result<()> + Send + use<> {
-        let root = self.root.clone();
-        move |uid, session, leader| place(root.as_deref(), uid, session, leader, None)
+        let (root, expediter) = (self.root.clone(), self.expediter.clone());
+        move |uid, session, leader| {
+            let _expedited = root.is_some().then(|| expediter.begin());
+            place(root.as_deref(), uid, session, leader, None)
+        }
+    }
+
+    /// Whether the kernel moves a process at once.
+    fn is_quick(&self) -> bool {
+        self.last_move.is_some_and(|moved| moved.elapsed() <= QUICK)
     }
 
     /// A process was moved just now.
@@ -90,6 +105,7 @@ impl Scopes {
     ) -> Result<Reaped> {
         let Some(root) = &self.root else { return Ok(Reaped::Gone) };
         if let Some(MoveOut { processes, origin }) = move_out {
+            let _expedited = (!self.is_quick()).then(|| self.expediter.begin());
             for process in processes.iter().filter(|process| is_in(root, **process, session)) {
                 if let Err(error) = root.move_pid(process.pid, origin.as_deref().unwrap_or("/")) {
                     tracing::debug!(%uid, %session, %process, %error, "it stays in the session's cgroup");

@@ -51,6 +51,8 @@ pub struct Settings {
     pub linger_start: LingerStart,
     /// SessionStopTimeoutSec: how long the processes of a session that is ended have before they are killed.
     pub session_stop_timeout: Duration,
+    /// ExpediteRCU: whether moves to other cgroups are expedited.
+    pub expedite_rcu: bool,
     /// HookTimeoutSec: how long a hook may run before it is killed.
     pub hook_timeout: Duration,
     /// DisplayManagers: the PAM services that are believed about seats and virtual terminals.
@@ -121,6 +123,7 @@ impl Default for Settings {
             manager_stop_timeout: Duration::from_secs(120),
             linger_start: LingerStart::Boot,
             session_stop_timeout: Duration::from_secs(90),
+            expedite_rcu: true,
             hook_timeout: Duration::from_secs(10),
             display_managers: DISPLAY_MANAGERS.iter().map(|&name| name.to_owned()).collect(),
             services: super::services::built_in(),
@@ -249,6 +252,7 @@ pub(super) fn apply(settings: &mut Settings, key: &str, value: &str) -> Result<A
         "managerstoptimeoutsec" => s.manager_stop_timeout = timeout(value)?,
         "lingerstart" => s.linger_start = linger_start(value)?,
         "sessionstoptimeoutsec" => s.session_stop_timeout = timeout(value)?,
+        "expeditercu" => s.expedite_rcu = values::boolean(value)?,
         "hooktimeoutsec" => s.hook_timeout = timeout(value)?,
         "displaymanagers" => extend(&mut s.display_managers, value)?,
         "connectionsmax" => s.connections_max = positive(value)?,

@@ -18,6 +18,7 @@ pub mod power;
 mod proc;
 pub mod process;
 mod raw;
+pub mod rcu;
 mod readiness;
 pub mod scope_watch;
 pub mod spawn;
