@@ -97,6 +97,11 @@ impl Container {
         &self.machine
     }
 
+    /// PID 1 of the container in the machine's numbers.
+    pub fn leader(&self) -> i32 {
+        self.leader
+    }
+
     /// Waits until the condition holds.
     ///
     /// # Panics

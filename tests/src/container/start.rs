@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::image::Image;
 use super::{CGROUP, Container, ROOT};
 use crate::machine::command::finish;
-use crate::{DEADLINE, Machine, wait};
+use crate::{DEADLINE, Machine, artefacts, wait};
 
 /// The tar file in the machine.
 const TAR: &str = "/usr/lib/container.tar";
@@ -62,6 +62,17 @@ impl<'a> Start<'a> {
     pub fn program(mut self, source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
         self.programs.push((source.into(), target.into()));
         self
+    }
+
+    /// The load programs, in the places where machines have them: see [`load`](crate::load).
+    ///
+    /// # Errors
+    /// They have not been built; the message says how to.
+    pub fn load_programs(mut self) -> Result<Self> {
+        for name in ["usher-pam-load", "usher-bus-load"] {
+            self.programs.push((artefacts::built(name)?, format!("/usr/bin/{name}").into()));
+        }
+        Ok(self)
     }
 
     /// More lines of shell, run with `sh -e` as root in the root file system after the files were put there and before PID 1

@@ -7,8 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::measure;
-use crate::Machine;
+use super::{Place, measure};
 
 const PROGRAM: &str = "/usr/bin/usher-bus-load";
 
@@ -28,6 +27,15 @@ pub struct Answers {
     pub times_ns: BTreeMap<String, Vec<u64>>,
 }
 
+/// How a broker came back, as the bus sees it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Revived {
+    /// Nanoseconds from `kill -9` until ListSessions was answered.
+    pub serving_ns: u64,
+    /// How many sessions it knew.
+    pub sessions: usize,
+}
+
 /// What a listener has heard.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Heard {
@@ -39,8 +47,8 @@ pub struct Heard {
 ///
 /// # Errors
 /// It gets none.
-pub fn await_owner(machine: &Machine) -> Result<()> {
-    let Owned { owned } = measure(machine, &[PROGRAM, "await"])?;
+pub fn await_owner(place: &dyn Place) -> Result<()> {
+    let Owned { owned } = measure(place, &[PROGRAM, "await"])?;
     ensure!(owned, "org.freedesktop.login1 has no owner");
     Ok(())
 }
@@ -49,8 +57,36 @@ pub fn await_owner(machine: &Machine) -> Result<()> {
 ///
 /// # Errors
 /// One failed.
-pub fn ask(machine: &Machine, count: usize) -> Result<Answers> {
-    measure(machine, &[PROGRAM, "ask", "--count", &count.to_string()])
+pub fn ask(place: &dyn Place, count: usize) -> Result<Answers> {
+    measure(place, &[PROGRAM, "ask", "--count", &count.to_string()])
+}
+
+/// Calls ListSessions so many times, and nothing else: brokers of other makes do not know every method.
+///
+/// # Errors
+/// It failed.
+pub fn list(place: &dyn Place, count: usize) -> Result<Answers> {
+    measure(place, &[PROGRAM, "list", "--count", &count.to_string()])
+}
+
+/// Runs a command so many times, one after the other: nanoseconds from its start until it has ended, each.
+///
+/// # Errors
+/// It failed once.
+pub fn time(place: &dyn Place, count: usize, command: &[&str]) -> Result<Vec<u64>> {
+    let count = count.to_string();
+    let words = [&[PROGRAM, "time", "--count", &count, "--"], command].concat();
+    measure(place, &words)
+}
+
+/// Kills the owner of org.freedesktop.login1 as a crash would, starts another one at once if a program is named (otherwise
+/// somebody else has to), and waits until one answers ListSessions.
+///
+/// # Errors
+/// None does, within 20 seconds.
+pub fn revive(place: &dyn Place, pid: i32, program: &[&str]) -> Result<Revived> {
+    let pid = pid.to_string();
+    measure(place, &[&[PROGRAM, "revive", "--pid", &pid, "--"], program].concat())
 }
 
 /// Somebody who hears every signal of login1, until dropped.
@@ -66,8 +102,8 @@ impl Listener {
     ///
     /// # Errors
     /// It cannot, with the reason on standard error.
-    pub fn start(machine: &Machine) -> Result<Self> {
-        let mut command = machine.command(&[PROGRAM, "listen"]);
+    pub fn start(place: &dyn Place) -> Result<Self> {
+        let mut command = place.command(&[PROGRAM, "listen"]);
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start usher-bus-load")?;
         let (release, out) = (process.stdin.take(), process.stdout.take().context("it has no output")?);

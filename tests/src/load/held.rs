@@ -5,8 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Logins, Outcome, PROGRAM};
-use crate::Machine;
+use super::{Logins, Outcome, PROGRAM, Place};
 
 /// Sessions that stay open; they end when the value is dropped.
 #[derive(Debug)]
@@ -23,11 +22,11 @@ impl Held {
     ///
     /// # Errors
     /// The load program failed; failed logins are in the outcome.
-    pub fn open(machine: &Machine, logins: Logins<'_>) -> Result<Self> {
+    pub fn open(place: &dyn Place, logins: Logins<'_>) -> Result<Self> {
         let arguments = logins.arguments();
         let mut words = vec![PROGRAM, "hold"];
         words.extend(arguments.iter().map(String::as_str));
-        let mut command = machine.command(&words);
+        let mut command = place.command(&words);
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start usher-pam-load")?;
         let (release, out) = (process.stdin.take(), process.stdout.take().context("it has no output")?);

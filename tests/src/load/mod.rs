@@ -1,8 +1,11 @@
-//! Many logins in a machine: running `usher-pam-load` there, and what it says of them.
+//! Many logins in a machine or a container: running `usher-pam-load` there, and what it says of them.
 
 pub mod bus;
 mod held;
 mod outcome;
+mod place;
+pub mod processes;
+mod visit;
 
 use std::process::Stdio;
 
@@ -10,9 +13,10 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::Machine;
 pub use held::Held;
 pub use outcome::{Outcome, Session};
+pub use place::Place;
+pub use visit::{Visit, visit};
 
 const PROGRAM: &str = "/usr/bin/usher-pam-load";
 
@@ -29,6 +33,9 @@ pub struct Logins<'a> {
     pub at_once: usize,
     /// Milliseconds of rest before each login and logout.
     pub rest: u64,
+    /// Seconds after which no login is begun, and those that are under way are killed; without end if 0. The same time again
+    /// for the logouts of those that were held.
+    pub limit: u64,
     /// How they end.
     pub ending: Ending,
     /// What else is to be expected of them.
@@ -43,6 +50,7 @@ impl Default for Logins<'_> {
             count: 1,
             at_once: 1,
             rest: 0,
+            limit: 0,
             ending: Ending::Close,
             expect: Expect::Session,
         }
@@ -90,19 +98,19 @@ pub struct Revived {
 ///
 /// # Errors
 /// The program itself failed; failed logins are in the outcome.
-pub fn cycles(machine: &Machine, logins: Logins<'_>) -> Result<Outcome> {
+pub fn cycles(place: &dyn Place, logins: Logins<'_>) -> Result<Outcome> {
     let arguments = logins.arguments();
     let mut words = vec![PROGRAM, "cycles"];
     words.extend(arguments.iter().map(String::as_str));
-    measure(machine, &words)
+    measure(place, &words)
 }
 
 /// Kills usherd as a crash would, and starts another one at once; it stays. What it logs, nobody hears.
 ///
 /// # Errors
 /// It does not come back.
-pub fn revive(machine: &Machine, pid: i32) -> Result<Revived> {
-    measure(machine, &[PROGRAM, "revive", "--pid", &pid.to_string(), "--", "/usr/sbin/usherd"])
+pub fn revive(place: &dyn Place, pid: i32) -> Result<Revived> {
+    measure(place, &[PROGRAM, "revive", "--pid", &pid.to_string(), "--", "/usr/sbin/usherd"])
 }
 
 /// Runs a command that writes one line of JSON, however long it takes: the load program gives up by itself when nothing
@@ -110,8 +118,8 @@ pub fn revive(machine: &Machine, pid: i32) -> Result<Revived> {
 ///
 /// # Errors
 /// The command failed, or wrote something else.
-pub fn measure<T: DeserializeOwned>(machine: &Machine, words: &[&str]) -> Result<T> {
-    let mut command = machine.command(words);
+pub fn measure<T: DeserializeOwned>(place: &dyn Place, words: &[&str]) -> Result<T> {
+    let mut command = place.command(words);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = command.output().with_context(|| format!("run `{}`", words.join(" ")))?;
     let (text, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -121,13 +129,14 @@ pub fn measure<T: DeserializeOwned>(machine: &Machine, words: &[&str]) -> Result
 
 impl Logins<'_> {
     fn arguments(self) -> Vec<String> {
-        let Self { service, users, count, at_once, rest, ending, expect } = self;
+        let Self { service, users, count, at_once, rest, limit, ending, expect } = self;
         let words = [
             ("--service", service.to_owned()),
             ("--users", users.to_owned()),
             ("--count", count.to_string()),
             ("--at-once", at_once.to_string()),
             ("--rest", rest.to_string()),
+            ("--limit", limit.to_string()),
             ("--ending", word(ending)),
             ("--expect", word(expect)),
         ];

@@ -30,8 +30,14 @@ pub struct Outcome {
     pub sessions: Vec<Session>,
     /// What was not to be expected.
     pub failures: Vec<String>,
+    /// How many were not over when the time was.
+    #[serde(default)]
+    pub unfinished: usize,
     /// From the first to the last.
     pub wall_ns: u64,
+    /// Processor time of all the processes that logged in, from fork to exit; only of logins that ended at once.
+    #[serde(default)]
+    pub client_ns: u64,
 }
 
 impl Outcome {
@@ -44,7 +50,9 @@ impl Outcome {
         self.died += other.died;
         self.sessions.extend(other.sessions);
         self.failures.extend(other.failures);
+        self.unfinished += other.unfinished;
         self.wall_ns += other.wall_ns;
+        self.client_ns += other.client_ns;
     }
 
     /// How many logins came through, or were refused as they were to be.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Machine;
@@ -26,6 +27,17 @@ pub struct Size {
 pub struct Wakes(BTreeMap<i32, u64>);
 
 impl Wakes {
+    /// Of the process with this directory in /proc; of no thread if there is none.
+    pub(crate) fn read(process: &Path) -> Self {
+        let threads = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+        let counts = threads.filter_map(|thread| {
+            let text = fs::read_to_string(thread.path().join("status")).ok()?;
+            let count = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            Some((thread.file_name().to_str()?.parse().ok()?, count.trim().parse().ok()?))
+        });
+        Self(counts.collect())
+    }
+
     /// How many threads there are.
     pub fn threads(&self) -> usize {
         self.0.len()
@@ -69,17 +81,11 @@ impl Machine {
     /// # Panics
     /// When there is no such process, with [`Machine::dump`].
     pub fn wakes_of(&self, pid: i32) -> Wakes {
-        let threads = fs::read_dir(self.file(format!("/proc/{pid}/task"))).into_iter().flatten().flatten();
-        let counts = threads.filter_map(|thread| {
-            let text = fs::read_to_string(thread.path().join("status")).ok()?;
-            let count = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-            Some((thread.file_name().to_str()?.parse().ok()?, count.trim().parse().ok()?))
-        });
-        let counts: BTreeMap<i32, u64> = counts.collect();
-        if counts.is_empty() {
+        let wakes = Wakes::read(&self.file(format!("/proc/{pid}")));
+        if wakes.0.is_empty() {
             self.fail(&format!("there is no process {pid}"));
         }
-        Wakes(counts)
+        wakes
     }
 
     /// Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second (sysconf(3), _SC_CLK_TCK; 100 wherever Linux runs).

@@ -10,11 +10,12 @@ use zbus::{Connection, DynamicType, Message, OwnedObjectPath};
 use crate::{LOGIN1, MANAGER_PATH, call, connect, print};
 
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
-const MANAGER: (&str, &str, &str) = (LOGIN1, MANAGER_PATH, "org.freedesktop.login1.Manager");
+pub(crate) const MANAGER: (&str, &str, &str) = (LOGIN1, MANAGER_PATH, "org.freedesktop.login1.Manager");
 const MANAGER_PROPERTIES: (&str, &str, &str) = (LOGIN1, MANAGER_PATH, PROPERTIES);
 const PEER: (&str, &str, &str) = (LOGIN1, MANAGER_PATH, "org.freedesktop.DBus.Peer");
 
-type Row = (String, u32, String, String, OwnedObjectPath);
+/// One session in ListSessions' answer.
+pub(crate) type Row = (String, u32, String, String, OwnedObjectPath);
 
 /// So many rounds, in each of which every method is called once. A first one is not counted: with it the bus and the broker
 /// learn who this is.
@@ -25,6 +26,18 @@ pub(crate) async fn measure(count: usize) -> Result<()> {
     asker.answers = Answers::default();
     for _ in 0..count {
         asker.round().await?;
+    }
+    print(&asker.answers)
+}
+
+/// The same of ListSessions alone.
+pub(crate) async fn list(count: usize) -> Result<()> {
+    let bus = connect().await?;
+    let mut asker = Asker { bus, answers: Answers::default() };
+    asker.list().await?;
+    asker.answers = Answers::default();
+    for _ in 0..count {
+        asker.list().await?;
     }
     print(&asker.answers)
 }
@@ -41,9 +54,7 @@ impl Asker {
         self.ask("ListSessionsEx", MANAGER, "ListSessionsEx", &()).await?;
         let all = ("org.freedesktop.login1.Manager",);
         self.ask("GetAll of the manager", MANAGER_PROPERTIES, "GetAll", &all).await?;
-        let answer = self.ask("ListSessions", MANAGER, "ListSessions", &()).await?;
-        let rows: Vec<Row> = answer.body().deserialize().context("understand ListSessions")?;
-        self.answers.sessions = rows.len();
+        let rows = self.list().await?;
         let Some((id, uid, .., listed)) = rows.last() else { return Ok(()) };
         // Two calls, one after the other, as clients make them.
         let (answer, first) = self.timed(MANAGER, "GetSession", &(id,)).await?;
@@ -61,6 +72,13 @@ impl Asker {
         )
         .await?;
         Ok(())
+    }
+
+    async fn list(&mut self) -> Result<Vec<Row>> {
+        let answer = self.ask("ListSessions", MANAGER, "ListSessions", &()).await?;
+        let rows: Vec<Row> = answer.body().deserialize().context("understand ListSessions")?;
+        self.answers.sessions = rows.len();
+        Ok(rows)
     }
 
     async fn ask<B: Serialize + DynamicType>(

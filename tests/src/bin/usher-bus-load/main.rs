@@ -3,6 +3,9 @@
 //!
 //! - `await`: until org.freedesktop.login1 has an owner, on a bus that may not be there yet;
 //! - `ask`: calls of the manager and of one session, one after the other, from the call until its answer is here;
+//! - `list`: the same of ListSessions alone, which every broker knows;
+//! - `time`: a command that asks the broker, from its start to its end;
+//! - `revive`: from the death of a broker until one answers;
 //! - `listen`: hears every signal of login1 until standard input ends, and says how many they were.
 //!
 //! A program of its own, so that `usher-pam-load`, which forks for every login, stays as small as what logs people in.
@@ -12,6 +15,8 @@
 mod ask;
 mod listen;
 mod owner;
+mod revive;
+mod time;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,6 +46,30 @@ enum Task {
         #[arg(long)]
         count: usize,
     },
+    /// Call ListSessions, and nothing else
+    List {
+        /// How often
+        #[arg(long)]
+        count: usize,
+    },
+    /// Run a command, one time after the other
+    Time {
+        /// How often
+        #[arg(long)]
+        count: usize,
+        /// The command
+        #[arg(last = true, required = true, num_args = 1..)]
+        command: Vec<String>,
+    },
+    /// Kill the broker, and wait until one answers
+    Revive {
+        /// The broker that is to die
+        #[arg(long)]
+        pid: i32,
+        /// The broker to start, and its arguments; nothing if it has a supervisor
+        #[arg(last = true)]
+        program: Vec<String>,
+    },
     /// Hear every signal of login1 until standard input ends
     Listen,
 }
@@ -62,6 +91,9 @@ fn run(task: Task) -> Result<()> {
         match task {
             Task::Await => owner::wait().await,
             Task::Ask { count } => ask::measure(count).await,
+            Task::List { count } => ask::list(count).await,
+            Task::Time { count, command } => time::measure(count, &command),
+            Task::Revive { pid, program } => revive::measure(pid, &program).await,
             Task::Listen => listen::count().await,
         }
     })

@@ -6,6 +6,7 @@
 //! - `hold`: logins that stay until standard input ends, then log out all at once;
 //! - `floor`: the kernel operations of a login and a logout, bare;
 //! - `ready`: from the spawn of a user manager until it is ready, bare;
+//! - `visit`: one login of a user who was not there, until nothing is left of it;
 //! - `revive`: from the death of a broker until its successor serves.
 //!
 //! And, for tests: `race`, logins that race logouts and look whether they keep what they were given; `light-manager`, a
@@ -21,6 +22,8 @@ mod race;
 mod raw;
 mod ready;
 mod revive;
+mod running;
+mod visit;
 
 use std::process::ExitCode;
 
@@ -37,6 +40,8 @@ enum Task {
     Floor(floor::Options),
     /// Start a user manager, wait until it is ready, end it
     Ready(ready::Options),
+    /// Log in and out, and wait until nothing is left of it
+    Visit(visit::Options),
     /// Kill a broker, start another one, wait until it serves
     Revive(revive::Options),
     /// Log in and out at random moments, and look whether every login keeps what it was given
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
         Task::Hold(load) => logins::hold(&load),
         Task::Floor(options) => floor::measure(&options),
         Task::Ready(options) => ready::measure(&options),
+        Task::Visit(options) => visit::measure(&options),
         Task::Revive(options) => revive::measure(&options),
         Task::Race(options) => race::run(&options),
         Task::LightManager => race::light_manager(),

@@ -1,0 +1,90 @@
+//! Processes of a place, looked at from outside: what they take of memory and of the processors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
+
+use super::Place;
+use crate::Wakes;
+
+/// A process of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its name in proc_pid_comm(5), at most 15 bytes.
+    pub name: String,
+    /// Its number there.
+    pub pid: i32,
+    /// Its number on the host.
+    pub host_pid: i32,
+}
+
+/// Memory and descriptors of a process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Memory in KiB, its share of what it shares with others (`Pss` in proc_pid_smaps(5)).
+    pub pss_kib: u64,
+    /// That part of it which is no file's.
+    pub anonymous_kib: u64,
+    /// Open descriptors.
+    pub descriptors: usize,
+}
+
+/// All processes of the place with one of these names, in the order of their numbers.
+///
+/// # Errors
+/// The host's /proc cannot be read, or the place has ended.
+pub fn named(place: &dyn Place, names: &[&str]) -> Result<Vec<Process>> {
+    let namespace = |process: PathBuf| fs::read_link(process.join("ns/pid"));
+    let here = namespace(place.init()).context("find PID 1 of the place")?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("list /proc")?.flatten() {
+        let Some(host_pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        let name = name.trim_end();
+        // Of thousands of processes few have the name.
+        if !names.contains(&name) || namespace(entry.path()).is_ok_and(|other| other != here) {
+            continue;
+        }
+        let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        let Some(pid) = numbers.and_then(|line| line.split_whitespace().last()?.parse().ok()) else {
+            continue;
+        };
+        found.push(Process { name: name.to_owned(), pid, host_pid });
+    }
+    found.sort_by_key(|process| process.pid);
+    Ok(found)
+}
+
+impl Process {
+    /// Processor time that all its threads have taken so far, also those that have ended; user's and kernel's.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn processor(&self) -> Result<Duration> {
+        let clock = clock_getcpuclockid(Pid::from_raw(self.host_pid));
+        let time = clock.and_then(|clock| clock.now());
+        time.map(Duration::from).with_context(|| format!("read the processor time of {}", self.name))
+    }
+
+    /// What it takes; nothing if it has ended.
+    pub fn footprint(&self) -> Option<Footprint> {
+        let directory = PathBuf::from(format!("/proc/{}", self.host_pid));
+        let rollup = fs::read_to_string(directory.join("smaps_rollup")).ok()?;
+        let kib = |name: &str| {
+            let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().trim_end_matches(" kB").parse().ok()
+        };
+        let descriptors = fs::read_dir(directory.join("fd")).ok()?.count();
+        Some(Footprint { pss_kib: kib("Pss:")?, anonymous_kib: kib("Pss_Anon:")?, descriptors })
+    }
+
+    /// How often its threads have gone to sleep by themselves so far.
+    pub fn wakes(&self) -> Wakes {
+        Wakes::read(Path::new(&format!("/proc/{}", self.host_pid)))
+    }
+}
