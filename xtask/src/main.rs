@@ -39,7 +39,7 @@ enum Task {
     Shell(Prepared),
     /// Run the tests of every tier
     Test(test::Options),
-    /// Measure logins, beside the kernel's own share and the bare user manager
+    /// Measure logins through usher, elogind and logind side by side, beside the kernel's own share and the bare user manager
     Bench(bench::Options),
     /// Feed every reader of other people's bytes with millions of odd ones, for some seconds each
     Fuzz(fuzz::Options),

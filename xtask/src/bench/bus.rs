@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use usher_tests::load::bus::{self, Heard, Listener};
 use usher_tests::load::{self, Held, Logins};
 use usher_tests::{Background, Machine};
@@ -24,7 +24,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Everything that was measured with a bus.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Bus {
     pub(crate) calls: Vec<Calls>,
     pub(crate) logins: Vec<Cost>,
@@ -34,7 +34,7 @@ pub(crate) struct Bus {
 }
 
 /// What a client waits for, method by method.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Calls {
     pub(crate) held: usize,
     /// What ListSessions had: the held ones, and those of the managers.
@@ -43,7 +43,7 @@ pub(crate) struct Calls {
 }
 
 /// Logins and logouts, one at a time, with the manager running.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Cost {
     pub(crate) company: Company,
     pub(crate) held: usize,
@@ -56,7 +56,7 @@ pub(crate) struct Cost {
 }
 
 /// Who is there besides usherd.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Company {
     /// No bus.
@@ -68,7 +68,7 @@ pub(crate) enum Company {
 }
 
 /// When memory was looked at.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum When {
     WithoutBus,
@@ -78,7 +78,7 @@ pub(crate) enum When {
 }
 
 /// While nothing happened, with the bus connected.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Quiet {
     pub(crate) held: usize,
     pub(crate) seconds: f64,
@@ -103,19 +103,19 @@ pub(super) fn run(plan: &Plan) -> Result<Bus> {
     let machine = builder.try_boot()?;
     let usherd = Usherd::start(&machine)?;
     machine.run(&["usherctl", "enable-linger", "alice"]);
-    wait_for_managers(&machine, &["alice"])?;
+    wait_for_managers(&machine, &["alice"]);
     let mut measured = Bus::default();
     let mut scene = Scene { machine: &machine, usherd: &usherd, bus: None, listener: None };
     scene.measure(plan, 0, &mut measured)?;
 
-    let many = plan.held[1];
+    let many = plan.many();
     let users = holders.join(",");
     let held = Held::open(
         &machine,
         Logins { service: USHER, users: &users, count: many, at_once: 32, ..Logins::default() },
     )?;
     measured.failures.extend(held.opened.failures.clone());
-    wait_for_managers(&machine, &holders.iter().map(String::as_str).collect::<Vec<_>>())?;
+    wait_for_managers(&machine, &holders.iter().map(String::as_str).collect::<Vec<_>>());
     scene.measure(plan, many, &mut measured)?;
     say("wake-ups while nothing happens, with the bus connected");
     scene.arrange(Company::Bus)?;

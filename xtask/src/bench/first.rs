@@ -1,12 +1,11 @@
 //! First logins, beside the bare manager that each of them waits for.
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use usher_tests::Machine;
 use usher_tests::load::{self, Held, Logins};
 
 use super::backend::{self, Backend, Definition};
-use super::bare::Ready;
 use super::plan::{CONFIG, Plan, REST, USHER, say, wait_for_managers};
 use super::stats::Times;
 use super::usherd::Usherd;
@@ -58,15 +57,20 @@ for name in "$@"; do
 done
 "#;
 
+/// How long a user manager took.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    ready_ns: u64,
+}
+
 /// First logins beside bare managers, of one kind.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct First {
     /// What `Manager=` calls it.
-    pub(crate) manager: &'static str,
-    #[serde(skip)]
-    pub(crate) title: &'static str,
+    pub(crate) manager: String,
+    pub(crate) title: String,
     /// As in its definition; nothing if it is not installed, and then nothing was measured.
-    pub(crate) readiness: Option<&'static str>,
+    pub(crate) readiness: Option<String>,
     pub(crate) open: Times,
     pub(crate) bare: Times,
     pub(crate) failures: Vec<String>,
@@ -136,7 +140,7 @@ fn measure(plan: &Plan, machine: &Machine, backend: &Backend) -> Result<First> {
 /// A login goes on where its manager fails, and would look fast: here one has to come up, and to be the one that is meant.
 fn prove(machine: &Machine, backend: &Backend) -> Result<()> {
     let held = Held::open(machine, Logins { service: USHER, users: "first0", ..Logins::default() })?;
-    wait_for_managers(machine, &["first0"])?;
+    wait_for_managers(machine, &["first0"]);
     let cgroup = format!("/user.slice/user-{FIRST_UID}.slice/user@{FIRST_UID}.service/init.scope");
     machine.wait_for(&format!("first0's manager to be {}", backend.program), || {
         let processes = machine.cgroup_procs(&cgroup).unwrap_or_default();
@@ -176,9 +180,16 @@ fn bare(machine: &Machine, definition: &Definition, offset: usize, number: usize
 }
 
 impl First {
-    fn new(backend: &Backend, readiness: Option<&'static str>) -> Self {
+    fn new(backend: &Backend, readiness: Option<&str>) -> Self {
         let (open, bare) = (Times::default(), Times::default());
-        Self { manager: backend.name, title: backend.title, readiness, open, bare, failures: Vec::new() }
+        Self {
+            manager: backend.name.to_owned(),
+            title: backend.title.to_owned(),
+            readiness: readiness.map(str::to_owned),
+            open,
+            bare,
+            failures: Vec::new(),
+        }
     }
 
     fn add(&mut self, sample: Self) {

@@ -1,14 +1,14 @@
 //! Many times of one thing, and what is said of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Times in nanoseconds, in the order in which they were taken.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(into = "Summary")]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(into = "Summary", from = "Summary")]
 pub(crate) struct Times(Vec<u64>);
 
 /// What goes into the JSON file: milliseconds, and every single time.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Summary {
     count: usize,
     p50_ms: Option<f64>,
@@ -42,6 +42,13 @@ impl Times {
 impl From<Vec<u64>> for Times {
     fn from(times: Vec<u64>) -> Self {
         Self(times)
+    }
+}
+
+impl From<Summary> for Times {
+    fn from(summary: Summary) -> Self {
+        // Nanoseconds again: a double has more digits than a time has.
+        Self(summary.all_ms.iter().map(|ms| (ms * 1e6).round() as u64).collect())
     }
 }
 

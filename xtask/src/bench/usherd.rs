@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use usher_tests::{Background, Machine, Size, spec};
 
 /// A usherd as an init would start it; the harness's own way of starting it turns on debugging messages.
@@ -13,7 +13,7 @@ pub(super) struct Usherd<'m> {
 }
 
 /// What usherd takes with so many sessions held.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) held: usize,
     pub(crate) pss_kib: u64,

@@ -1,8 +1,9 @@
 //! The tables of what was measured with a bus.
 
-use super::bus::{Bus, Company, Cost, When};
-use super::report::{target, three};
-use super::stats::Times;
+use super::targets::Targets;
+use super::three;
+use crate::bench::bus::{Bus, Company, Cost, When};
+use crate::bench::stats::Times;
 
 const LIST_TARGET_MS: f64 = 10.0;
 const LOGIN_TARGET_TIMES: f64 = 1.5;
@@ -68,25 +69,35 @@ fn print_memory(bus: &Bus) {
     }
 }
 
-/// Prints what is to be reached, and what was.
-pub(super) fn print_targets(bus: &Bus) {
+/// What is to be reached of it.
+pub(super) fn add_targets(targets: &mut Targets, bus: &Bus) {
     if let Some(calls) = bus.calls.last() {
         let p50 = calls.times.get("ListSessions").and_then(|times| times.percentile(50));
-        target(&format!("ListSessions p50, {} sessions held", calls.held), p50, LIST_TARGET_MS, "ms");
+        targets.at_most(
+            &format!("ListSessions p50, {} sessions held", calls.held),
+            p50,
+            LIST_TARGET_MS,
+            "ms",
+        );
     }
     for cost in bus.logins.iter().filter(|cost| cost.company != Company::Nobody) {
         let what = format!("login, logout: {}, {} held", called(cost.company), cost.held);
-        target(&what, ratio(Some(cost), find(bus, Company::Nobody, cost.held)), LOGIN_TARGET_TIMES, "x ");
+        targets.at_most(
+            &what,
+            ratio(Some(cost), find(bus, Company::Nobody, cost.held)),
+            LOGIN_TARGET_TIMES,
+            "x",
+        );
     }
     let (first, last) = (bus.calls.first(), bus.calls.last());
     if let Some((none, many)) = first.zip(last).map(|(none, many)| (none.held, many.held)) {
         let what = format!("the same: a listener, {many} held to {none}");
         let ratio = ratio(find(bus, Company::Listener, many), find(bus, Company::Listener, none));
-        target(&what, ratio, LOGIN_TARGET_TIMES, "x ");
+        targets.at_most(&what, ratio, LOGIN_TARGET_TIMES, "x");
     }
     for quiet in &bus.quiet {
         let what = format!("wake-ups a minute at rest, {} held", quiet.held);
-        target(&what, Some(quiet.per_minute()), 0.0, "  ");
+        targets.at_most(&what, Some(quiet.per_minute()), 0.0, "");
     }
 }
 

@@ -1,0 +1,39 @@
+//! What a broker takes, and those who work for it.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use usher_tests::load::processes::Footprint;
+
+use super::Peers;
+use crate::bench::broker::{Broker, Name};
+
+/// One process, with so many sessions held.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    pub(crate) broker: Name,
+    pub(crate) held: usize,
+    pub(crate) process: String,
+    /// Whether it is the broker itself.
+    pub(crate) daemon: bool,
+    pub(crate) pss_kib: u64,
+    pub(crate) anonymous_kib: u64,
+    pub(crate) descriptors: usize,
+}
+
+/// Looks at all of them now.
+pub(super) fn measure(peers: &mut Peers, broker: &Broker, held: usize) -> Result<()> {
+    let daemon = broker.daemon().context("it is gone")?;
+    for process in broker.processes()? {
+        let Some(Footprint { pss_kib, anonymous_kib, descriptors }) = process.footprint() else { continue };
+        peers.memory.push(Memory {
+            broker: broker.name,
+            held,
+            daemon: process.host_pid == daemon.host_pid,
+            process: process.name,
+            pss_kib,
+            anonymous_kib,
+            descriptors,
+        });
+    }
+    Ok(())
+}
