@@ -10,7 +10,7 @@ use super::first::{self, First};
 use super::floor;
 use super::plan::{CONFIG, Plan, REST, USHER, say, wait_for_managers};
 use super::stats::Times;
-use super::usherd::Usherd;
+use super::usherd::{self, Usherd};
 
 /// Logins and logouts each after a rest, beside the bare kernel's. Before it moves a process to another cgroup, the kernel
 /// waits for an RCU grace period, unless another one was moved in the last few milliseconds: one login after the other
@@ -39,14 +39,17 @@ pub(super) fn run(plan: &Plan) -> Result<Alone> {
         builder = builder.user(&name, uid);
     }
     let machine = builder.try_boot()?;
-    let usherd = Usherd::start(&machine)?;
+    let daemon = Usherd::start(&machine)?;
     say("first logins, beside the bare `systemd --user`");
     let mut first = vec![first::of_default(plan, &machine)?];
     machine.run(&["usherctl", "enable-linger", "alice"]);
     wait_for_managers(&machine, &["alice"]);
     say("logins after a rest, beside the bare kernel");
-    let isolated = isolated(plan, &machine)?;
-    drop(usherd);
+    let mut isolated = isolated(plan, &machine)?;
+    drop(daemon);
+    if !isolated.failures.is_empty() || first.iter().any(|first| !first.failures.is_empty()) {
+        isolated.failures.extend(usherd::complaints(&machine));
+    }
     drop(machine);
     first.extend(first::of_others(plan)?);
     Ok(Alone { first, isolated })

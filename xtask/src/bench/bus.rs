@@ -13,7 +13,7 @@ use usher_tests::{Background, Machine};
 
 use super::plan::{CONFIG, HOLDERS, Plan, USHER, say, wait_for_managers};
 use super::stats::Times;
-use super::usherd::{Memory, Usherd};
+use super::usherd::{self, Memory, Usherd};
 
 /// usherd logs this when it has noticed that the bus is no more.
 const GONE: &str = "the system bus has gone";
@@ -101,11 +101,11 @@ pub(super) fn run(plan: &Plan) -> Result<Bus> {
         builder = builder.user(name, uid);
     }
     let machine = builder.try_boot()?;
-    let usherd = Usherd::start(&machine)?;
+    let daemon = Usherd::start(&machine)?;
     machine.run(&["usherctl", "enable-linger", "alice"]);
     wait_for_managers(&machine, &["alice"]);
     let mut measured = Bus::default();
-    let mut scene = Scene { machine: &machine, usherd: &usherd, bus: None, listener: None };
+    let mut scene = Scene { machine: &machine, usherd: &daemon, bus: None, listener: None };
     scene.measure(plan, 0, &mut measured)?;
 
     let many = plan.many();
@@ -120,6 +120,9 @@ pub(super) fn run(plan: &Plan) -> Result<Bus> {
     say("wake-ups while nothing happens, with the bus connected");
     scene.arrange(Company::Bus)?;
     measured.quiet.push(scene.quiet(plan, many));
+    if !measured.failures.is_empty() {
+        measured.failures.extend(usherd::complaints(&machine));
+    }
     Ok(measured)
 }
 

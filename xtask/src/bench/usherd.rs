@@ -47,6 +47,18 @@ impl<'m> Usherd<'m> {
     }
 }
 
+/// Why a login failed: what the PAM module and usherd have said of it last, at least as warnings (syslog(3), severities).
+pub(super) fn complaints(machine: &Machine) -> Vec<String> {
+    const WARNING: u32 = 4;
+    let syslog = machine.syslog();
+    let is_complaint = |line: &&str| {
+        let priority = line.strip_prefix('<').and_then(|rest| rest.split_once('>')?.0.parse::<u32>().ok());
+        line.contains("usher") && priority.is_some_and(|priority| priority % 8 <= WARNING)
+    };
+    let last: Vec<&str> = syslog.lines().rev().filter(is_complaint).take(3).collect();
+    last.into_iter().rev().map(|line| format!("syslog: {line}")).collect()
+}
+
 impl Memory {
     pub(super) fn of(machine: &Machine, pid: i32, held: usize) -> Self {
         let Size { pss_kib, anonymous_kib, descriptors, .. } = machine.size_of(pid);

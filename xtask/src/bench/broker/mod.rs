@@ -13,6 +13,8 @@ use usher_tests::load::processes::{self, Process};
 use usher_tests::load::{Place, bus};
 use usher_tests::{Container, Machine};
 
+use super::usherd;
+
 /// The PAM service with the broker's module in each of these places.
 pub(super) const SERVICE: &str = "usher-bench";
 /// The one without.
@@ -153,6 +155,14 @@ impl Broker {
                 self.run(&["sh", "-c", script, "sh", user]).is_ok()
             }
             Name::Elogind => true,
+        }
+    }
+
+    /// What it has said of logins that failed; usher alone, the others say nothing where they could be heard.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        match &self.place {
+            World::Machine(machine) => usherd::complaints(machine),
+            World::Container(_) => Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::page::picture;
 use super::table::{Table, cell, digits, three, to};
 use crate::bench::broker::Name;
 use crate::bench::peers::Peers;
-use crate::bench::report::find;
+use crate::bench::report::{find, none_held};
 
 /// All of it.
 pub(super) fn text(peers: &Peers, pictures: &[Picture]) -> String {
@@ -38,7 +38,7 @@ fn one_more(peers: &Peers) -> String {
     ]);
     for case in peers.warm.iter().filter(|case| case.at_once == 1 && !case.permit) {
         let p50 = case.open.percentile(50);
-        let of = |name, held| find(peers, name, false, 1, held).and_then(|case| case.open.percentile(50));
+        let usher = find(peers, Name::Usher, false, 1, case.held).and_then(|usher| usher.open.percentile(50));
         let [open50, open90, open99] = three(&case.open);
         let [close50, _, close99] = three(&case.close);
         table.row([
@@ -46,8 +46,8 @@ fn one_more(peers: &Peers) -> String {
             open50,
             open90,
             open99,
-            to(p50, of(Name::Usher, case.held)),
-            to(p50, of(case.broker, 0)),
+            to(p50, usher),
+            to(p50, none_held(peers, case.broker, case.held).and_then(|none| none.open.percentile(50))),
             close50,
             close99,
             case.failed.to_string(),

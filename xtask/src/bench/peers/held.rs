@@ -86,7 +86,7 @@ pub(super) fn measure(peers: &mut Peers, plan: &Plan, brokers: &[Broker]) -> Res
         peers.each(brokers, "memory", |peers, broker| memory::measure(peers, broker, count));
         before = count;
     }
-    warm::with_held(peers, plan, brokers, before);
+    peers.warm.extend(warm::with_held(plan, brokers, before));
     say(&format!("lists of {before} sessions, and wake-ups while nothing happens"));
     peers.each(brokers, "lists", |peers, broker| lists::measure(peers, plan, broker, before));
     quiet::measure(peers, plan, brokers, before);

@@ -34,6 +34,7 @@ pub(crate) struct Peers {
     pub(crate) absent: Vec<Absent>,
     pub(crate) first: Vec<First>,
     pub(crate) warm: Vec<Case>,
+    pub(crate) before: Vec<Before>,
     pub(crate) floor: Floor,
     pub(crate) opened: Vec<Opened>,
     pub(crate) closed: Vec<Closed>,
@@ -44,6 +45,14 @@ pub(crate) struct Peers {
     pub(crate) descriptors: Option<Descriptors>,
     /// What could not be measured.
     pub(crate) notes: Vec<Note>,
+}
+
+/// Logins right before sessions were opened and held that were then measured beside them, by the same process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Before {
+    /// How many were opened then.
+    pub(crate) held: usize,
+    pub(crate) case: Case,
 }
 
 /// A broker that was measured.

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{Peers, held, memory, warm};
+use super::{Before, Peers, held, memory, warm};
 use crate::bench::broker::{self, Name};
 use crate::bench::plan::{Plan, say};
 
@@ -15,9 +15,11 @@ pub(super) fn measure(peers: &mut Peers, plan: &Plan, name: Name) -> Result<()> 
     let [broker] = &brokers;
     let lingering: Vec<String> = broker::holders().into_iter().chain([broker::WARM.to_owned()]).collect();
     broker.linger(&lingering)?;
+    let none = warm::with_held(plan, &brokers, 0);
+    peers.before.extend(none.into_iter().map(|case| Before { held: count, case }));
     let opened = held::open(peers, plan, broker, 0, count)?;
     let result = memory::measure(peers, broker, count);
     peers.note(name, "memory", result);
-    warm::with_held(peers, plan, &brokers, count);
+    peers.warm.extend(warm::with_held(plan, &brokers, count));
     held::close(peers, broker, vec![opened])
 }

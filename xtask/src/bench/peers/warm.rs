@@ -80,8 +80,12 @@ impl Case {
         let outcome = load::cycles(broker.place(), logins)?;
         std::thread::sleep(AFTERWARDS);
         let after = processor(&processes);
-        if counts || !outcome.failures.is_empty() || outcome.unfinished > 0 {
+        let failed = !outcome.failures.is_empty() || outcome.unfinished > 0;
+        if counts || failed {
             self.add(outcome);
+            if failed {
+                self.failures.extend(broker.complaints());
+            }
             for (name, time) in after {
                 let took = time.saturating_sub(before.get(&name).copied().unwrap_or_default());
                 *self.broker_cpu_ms.entry(name).or_default() += took.as_secs_f64() * 1e3;
@@ -140,14 +144,14 @@ pub(super) fn measure(peers: &mut Peers, plan: &Plan, brokers: &[Broker]) -> Res
 }
 
 /// One login at a time through every broker, with sessions held.
-pub(super) fn with_held(peers: &mut Peers, plan: &Plan, brokers: &[Broker], held: usize) {
+pub(super) fn with_held(plan: &Plan, brokers: &[Broker], held: usize) -> Vec<Case> {
     let all = brokers.iter().enumerate();
     let mut cases: Vec<(usize, Case)> =
         all.map(|(n, broker)| (n, Case::new(broker.name, false, 1, held))).collect();
     for round in 0..=plan.rounds {
         take_turns(plan, brokers, &mut cases, round > 0);
     }
-    peers.warm.extend(cases.into_iter().map(|(_, case)| case));
+    cases.into_iter().map(|(_, case)| case).collect()
 }
 
 /// One round of each.

@@ -34,6 +34,15 @@ fn print_one_more(peers: &Peers) {
     for case in peers.warm.iter().filter(|case| case.at_once == 1 && !case.permit) {
         let usher = find(peers, Name::Usher, false, 1, case.held);
         print_case(case, usher, &format!("{}, {} held", case.broker.text(), case.held));
+        if let Some(before) =
+            peers.before.iter().find(|before| before.held == case.held && before.case.broker == case.broker)
+        {
+            print_case(
+                &before.case,
+                usher,
+                &format!("{}, right before these were opened", case.broker.text()),
+            );
+        }
     }
 }
 

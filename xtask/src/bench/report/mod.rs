@@ -6,7 +6,7 @@ mod held;
 mod side;
 pub(super) mod targets;
 
-pub(super) use side::{all_cpu, find};
+pub(super) use side::{all_cpu, find, none_held};
 
 use super::results::Results;
 use super::stats::Times;

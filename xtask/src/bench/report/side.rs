@@ -37,6 +37,12 @@ pub(crate) fn find(peers: &Peers, broker: Name, permit: bool, at_once: usize, he
         .find(|case| (case.broker, case.permit, case.at_once, case.held) == (broker, permit, at_once, held))
 }
 
+/// What to compare logins with so many sessions held with: the case with none, as close by as there is one.
+pub(crate) fn none_held(peers: &Peers, broker: Name, held: usize) -> Option<&Case> {
+    let before = peers.before.iter().find(|before| (before.held, before.case.broker) == (held, broker));
+    before.map(|before| &before.case).or_else(|| warm(peers, broker, false, 1))
+}
+
 pub(super) fn p50(times: Option<&Times>) -> Option<f64> {
     times.and_then(|times| times.percentile(50))
 }

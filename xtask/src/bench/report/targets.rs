@@ -1,7 +1,7 @@
 //! What is to be reached, and what was.
 
 use super::bus;
-use super::side::{all_cpu, find, p50, warm};
+use super::side::{all_cpu, find, none_held, p50, warm};
 use crate::bench::broker::Name;
 use crate::bench::peers::{Case, Memory, Peers};
 use crate::bench::results::Results;
@@ -137,8 +137,9 @@ fn first_logins(targets: &mut Targets, results: &Results) {
 fn held(targets: &mut Targets, peers: &Peers) {
     let most =
         peers.warm.iter().filter(|case| case.broker == Name::Usher).map(|case| case.held).max().unwrap_or(0);
-    let open = |held| p50(find(peers, Name::Usher, false, 1, held).map(|case| &case.open));
-    let measured = divide(open(most), open(0)).filter(|_| most > 0);
+    let open = |case: Option<&Case>| p50(case.map(|case| &case.open));
+    let (many, none) = (find(peers, Name::Usher, false, 1, most), none_held(peers, Name::Usher, most));
+    let measured = divide(open(many), open(none)).filter(|_| most > 0);
     targets.at_most(&format!("one more login, {most} held to none"), measured, HELD_TO_NONE, "x");
     let closed =
         peers.closed.iter().filter(|closed| closed.broker == Name::Usher).max_by_key(|closed| closed.open);
