@@ -243,9 +243,9 @@ fn reached(results: &Results) -> String {
     let mut table = Table::new(&["what is to be reached", "measured", "at most", ""]);
     for target in targets::all(results) {
         let unit = target.unit;
-        let measured =
-            target.measured.map_or_else(|| "-".to_owned(), |number| format!("{} {unit}", digits(number)));
-        let limit = format!("{} {unit}", digits(target.limit));
+        let with_unit = |number: f64| format!("{} {unit}", digits(number)).trim_end().to_owned();
+        let measured = target.measured.map_or_else(|| "-".to_owned(), with_unit);
+        let limit = if target.limit.is_nan() { "-".to_owned() } else { with_unit(target.limit) };
         table.row([target.what.clone(), measured, limit, target.verdict().to_owned()]);
     }
     format!("## Targets\n\n{}", table.text())

@@ -26,7 +26,7 @@ const MODULE_KIB: f64 = 400.0;
 pub(crate) struct Target {
     pub(crate) what: String,
     pub(crate) measured: Option<f64>,
-    /// At most so much.
+    /// At most so much; NaN if it depends on what was not measured.
     pub(crate) limit: f64,
     pub(crate) unit: &'static str,
 }
@@ -47,7 +47,8 @@ pub(super) fn print(results: &Results) {
     for target in all(results) {
         let Target { what, measured, limit, unit } = &target;
         let measured = measured.map_or_else(|| "        -".to_owned(), |number| format!("{number:9.3}"));
-        println!("  {what:48} {measured} {unit:3}   at most {limit:9.3} {unit:3}   {}", target.verdict());
+        let limit = if limit.is_nan() { "        -".to_owned() } else { format!("{limit:9.3}") };
+        println!("  {what:52} {measured} {unit:3}   at most {limit} {unit:3}   {}", target.verdict());
     }
 }
 
@@ -152,7 +153,6 @@ fn memory(targets: &mut Targets, peers: &Peers) {
     let daemons = |name| peers.memory.iter().filter(move |memory| memory.daemon && memory.broker == name);
     let none =
         |name| daemons(name).find(|daemon| daemon.held == 0).map(|daemon: &Memory| daemon.pss_kib as f64);
-    // NaN is a limit that nothing keeps.
     let limit = none(Name::Elogind).unwrap_or(f64::NAN);
     let measured = none(Name::Usher).filter(|_| !limit.is_nan());
     targets.at_most("PSS, no session, to elogind's", measured, limit, "KiB");
