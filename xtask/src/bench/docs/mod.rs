@@ -5,6 +5,8 @@ mod held;
 mod page;
 mod svg;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::path::Path;
