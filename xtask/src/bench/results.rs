@@ -28,6 +28,8 @@ pub(crate) struct System {
     pub(crate) processors: usize,
     /// proc_loadavg(5) of the last minute before the first measurement: what else ran.
     pub(crate) load: f64,
+    /// The nice value (sched(7)) of everything that was measured.
+    pub(crate) nice: i32,
     pub(crate) version: String,
 }
 
@@ -57,10 +59,16 @@ fn system() -> Result<System> {
     let load = fs::read_to_string("/proc/loadavg").context("read the load average")?;
     let load =
         load.split(' ').next().and_then(|load| load.parse().ok()).context("understand the load average")?;
+    let stat = fs::read_to_string("/proc/self/stat").context("read /proc/self/stat")?;
+    // Field 19 of proc_pid_stat(5); field 3 is the first after the name.
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());
+    let nice =
+        fields.and_then(|mut fields| fields.nth(16)?.parse().ok()).context("understand /proc/self/stat")?;
     Ok(System {
         kernel: kernel.trim().to_owned(),
         processors,
         load,
+        nice,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -57,10 +57,12 @@ fn system(results: &Results) -> String {
     let present: Vec<String> =
         present.map(|present| format!("{} ({})", present.broker.text(), present.version)).collect();
     let mut text = format!(
-        "{} processors, Linux {}; load average before the run {}. {} rounds of {} logins each. Measured: {}.\n",
+        "{} processors, Linux {}; load average before the run {}, all that was measured at nice {}. {} rounds of {} logins \
+         each. Measured: {}.\n",
         system.processors,
         system.kernel,
         system.load,
+        system.nice,
         plan.rounds,
         plan.per_round,
         present.join(", ")

@@ -20,7 +20,7 @@ fn case(broker: &str, held: usize, open: &[f64]) -> Value {
 
 fn results() -> Results {
     let results = json!({
-        "system": { "kernel": "6.18", "processors": 2, "load": 0.5, "version": "0.1.0" },
+        "system": { "kernel": "6.18", "processors": 2, "load": 0.5, "nice": -20, "version": "0.1.0" },
         "plan": {
             "rounds": 1, "per_round": 3, "first": 0, "isolated": 0, "held": [1000], "very_many": 0, "calls": 0,
             "quiet": 0, "patience": 1, "few_descriptors": false,

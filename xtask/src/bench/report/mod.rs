@@ -23,8 +23,9 @@ pub(crate) fn print(results: &Results) {
     );
     if system.load > BUSY_LOAD {
         println!(
-            "Other programs have kept {} processors busy (load average): times are longer and differ from run to run.",
-            system.load
+            "Other programs have kept {} processors busy (load average), and this ran at nice {}: times are longer and \
+             differ from run to run.",
+            system.load, system.nice
         );
     }
     side::print(&results.peers);
