@@ -1,12 +1,15 @@
 //! Processes of a place, looked at from outside: what they take of memory and of the processors.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::Place;
 use crate::Wakes;
@@ -58,6 +61,22 @@ pub fn named(place: &dyn Place, names: &[&str]) -> Result<Vec<Process>> {
     }
     found.sort_by_key(|process| process.pid);
     Ok(found)
+}
+
+/// Kills a process as a crash would, and waits until nothing is left of it: a zombie whose other threads still end may
+/// have its lock and its socket.
+///
+/// # Errors
+/// There is no such process, or it stays for so long.
+pub fn kill(pid: i32, patience: Duration) -> Result<()> {
+    let number = rustix::process::Pid::from_raw(pid).context("a process without a number")?;
+    let process = pidfd_open(number, PidfdFlags::empty()).with_context(|| format!("open process {pid}"))?;
+    pidfd_send_signal(&process, Signal::KILL).with_context(|| format!("kill process {pid}"))?;
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+    let ended = poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], timeout);
+    let ended = ended.with_context(|| format!("wait for the end of process {pid}"))?;
+    ensure!(ended > 0, "process {pid} has not gone {patience:?} after kill -9");
+    Ok(())
 }
 
 impl Process {

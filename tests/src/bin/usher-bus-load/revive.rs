@@ -3,10 +3,9 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use anyhow::{Context, Result, bail};
 use usher_tests::load::bus::Revived;
+use usher_tests::load::processes;
 use zbus::Connection;
 
 use crate::ask::{MANAGER, Row};
@@ -19,12 +18,8 @@ pub(crate) async fn measure(pid: i32, program: &[String]) -> Result<()> {
     let bus = connect().await?;
     let owner = owner(&bus).await?.context("org.freedesktop.login1 has no owner")?;
     let start = Instant::now();
-    kill(Pid::from_raw(pid), Signal::SIGKILL).with_context(|| format!("kill process {pid}"))?;
+    processes::kill(pid, PATIENCE)?;
     if let Some((name, arguments)) = program.split_first() {
-        while is_alive(pid) {
-            ensure!(start.elapsed() < PATIENCE, "process {pid} does not go");
-            tokio::time::sleep(PAUSE).await;
-        }
         let mut command = Command::new(name);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().with_context(|| format!("run {name}"))?;
@@ -48,10 +43,4 @@ pub(crate) async fn measure(pid: i32, program: &[String]) -> Result<()> {
 async fn owner(bus: &Connection) -> Result<Option<String>> {
     let answer = call(bus, (DBUS, "/org/freedesktop/DBus", DBUS), "GetNameOwner", &(LOGIN1,)).await;
     answer.ok().map(|answer| answer.body().deserialize()).transpose().context("understand GetNameOwner")
-}
-
-/// A zombie serves nobody.
-fn is_alive(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }

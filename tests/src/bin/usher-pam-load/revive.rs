@@ -6,12 +6,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde::Serialize;
 use usher_protocol::SOCKET_PATH;
 use usher_protocol::blocking::{CallError, Connection};
 use usher_protocol::messages::{Call, SessionList};
+use usher_tests::load::processes;
 
 use crate::login::nanos;
 use crate::logins;
@@ -47,13 +46,8 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
     let (name, arguments) = options.program.split_first().context("no program is named")?;
     let mut command = Command::new(name);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let pid = Pid::from_raw(options.pid);
     let start = Instant::now();
-    kill(pid, Signal::SIGKILL).with_context(|| format!("kill process {pid}"))?;
-    while is_alive(options.pid) {
-        ensure!(start.elapsed() < PATIENCE, "process {pid} does not go");
-        std::thread::sleep(PAUSE);
-    }
+    processes::kill(options.pid, PATIENCE)?;
     let gone_ns = nanos(start.elapsed());
     let broker = command.spawn().with_context(|| format!("run {}", name.display()))?;
     let sessions = loop {
@@ -69,10 +63,4 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
 fn list() -> Result<SessionList, CallError> {
     let deadline = Instant::now() + PATIENCE;
     Connection::connect(Path::new(SOCKET_PATH), deadline)?.call(&Call::ListSessions, deadline)
-}
-
-/// A zombie holds neither the broker's lock nor its socket.
-fn is_alive(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
