@@ -79,6 +79,22 @@ pub fn kill(pid: i32, patience: Duration) -> Result<()> {
     Ok(())
 }
 
+/// The nice value (sched(7)) of the process with this directory in /proc; nothing if there is none.
+pub fn nice(process: &Path) -> Option<i32> {
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    // Field 19 of proc_pid_stat(5); field 3 is the first after the name.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()
+}
+
+/// Gives the session (setsid(2)) of the process with this directory in /proc the nice value of the process: where the
+/// kernel makes a group of each session (sched(7), autogroup), a process's own says only what it is to the others in it.
+/// Where there are no such groups nothing is to be done.
+pub fn apply_nice_to_session(process: &Path) {
+    if let Some(nice) = nice(process) {
+        let _ = fs::write(process.join("autogroup"), nice.to_string());
+    }
+}
+
 impl Process {
     /// Processor time that all its threads have taken so far, also those that have ended; user's and kernel's.
     ///
@@ -100,6 +116,11 @@ impl Process {
         };
         let descriptors = fs::read_dir(directory.join("fd")).ok()?.count();
         Some(Footprint { pss_kib: kib("Pss:")?, anonymous_kib: kib("Pss_Anon:")?, descriptors })
+    }
+
+    /// See [`apply_nice_to_session`].
+    pub fn apply_nice_to_session(&self) {
+        apply_nice_to_session(Path::new(&format!("/proc/{}", self.host_pid)));
     }
 
     /// How often its threads have gone to sleep by themselves so far.

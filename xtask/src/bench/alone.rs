@@ -38,7 +38,7 @@ pub(super) fn run(plan: &Plan) -> Result<Alone> {
     for (uid, name) in (2000..).zip(first::users(plan)) {
         builder = builder.user(&name, uid);
     }
-    let machine = builder.try_boot()?;
+    let machine = builder.sysfs_writable().try_boot()?;
     let daemon = Usherd::start(&machine)?;
     say("first logins, beside the bare `systemd --user`");
     let mut first = vec![first::of_default(plan, &machine)?];

@@ -100,7 +100,7 @@ pub(super) fn run(plan: &Plan) -> Result<Bus> {
     for (uid, name) in (2000..).zip(&holders) {
         builder = builder.user(name, uid);
     }
-    let machine = builder.try_boot()?;
+    let machine = builder.sysfs_writable().try_boot()?;
     let daemon = Usherd::start(&machine)?;
     machine.run(&["usherctl", "enable-linger", "alice"]);
     wait_for_managers(&machine, &["alice"]);

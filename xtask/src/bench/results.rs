@@ -1,9 +1,11 @@
 //! Everything that was measured, as it goes into the JSON file.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use usher_tests::load::processes;
 
 use super::alone::{self, Alone};
 use super::broker::Name;
@@ -59,11 +61,7 @@ fn system() -> Result<System> {
     let load = fs::read_to_string("/proc/loadavg").context("read the load average")?;
     let load =
         load.split(' ').next().and_then(|load| load.parse().ok()).context("understand the load average")?;
-    let stat = fs::read_to_string("/proc/self/stat").context("read /proc/self/stat")?;
-    // Field 19 of proc_pid_stat(5); field 3 is the first after the name.
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());
-    let nice =
-        fields.and_then(|mut fields| fields.nth(16)?.parse().ok()).context("understand /proc/self/stat")?;
+    let nice = processes::nice(Path::new("/proc/self")).context("understand /proc/self/stat")?;
     Ok(System {
         kernel: kernel.trim().to_owned(),
         processors,

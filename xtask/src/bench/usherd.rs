@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use usher_tests::load::processes;
 use usher_tests::{Background, Machine, Size, spec};
 
 /// A usherd as an init would start it; the harness's own way of starting it turns on debugging messages.
@@ -31,6 +32,7 @@ impl<'m> Usherd<'m> {
             anyhow::ensure!(Instant::now() < deadline, "usherd does not start: {}", process.log());
             std::thread::sleep(Duration::from_millis(5));
         }
+        processes::apply_nice_to_session(&machine.file(format!("/proc/{}", process.pid())));
         Ok(Self { machine, process })
     }
 

@@ -18,12 +18,14 @@ mod owner;
 mod revive;
 mod time;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::Serialize;
+use usher_tests::load::processes;
 use zbus::{Connection, DynamicType, Message};
 
 /// What the broker is called on the bus, and where its manager is.
@@ -75,6 +77,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    processes::apply_nice_to_session(Path::new("/proc/self"));
     match run(Task::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -25,9 +25,11 @@ mod revive;
 mod running;
 mod visit;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use usher_tests::load::processes;
 
 #[derive(Debug, Parser)]
 #[command(name = "usher-pam-load", about = "Measures logins; run by cargo xtask bench")]
@@ -53,7 +55,11 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let result = match Task::parse() {
+    let task = Task::parse();
+    if matches!(task, Task::Cycles(_) | Task::Hold(_) | Task::Floor(_) | Task::Visit(_)) {
+        processes::apply_nice_to_session(Path::new("/proc/self"));
+    }
+    let result = match task {
         Task::Cycles(load) => logins::cycles(&load),
         Task::Hold(load) => logins::hold(&load),
         Task::Floor(options) => floor::measure(&options),

@@ -53,11 +53,13 @@ impl Name {
     /// Boots it with that many users for first logins.
     pub(super) fn boot(self, firsts: usize) -> Result<Broker> {
         let users: Vec<(u32, String)> = (FIRST_UID..).zip(users(firsts)).collect();
-        match self {
+        let broker = match self {
             Self::Usher => usher::boot(&users),
             Self::Elogind => elogind::boot(&users, elogind::MANY_DESCRIPTORS),
             Self::Logind => logind::boot(&users),
-        }
+        }?;
+        broker.processes()?.iter().for_each(Process::apply_nice_to_session);
+        Ok(broker)
     }
 }
 

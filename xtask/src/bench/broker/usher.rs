@@ -14,7 +14,7 @@ pub(super) fn boot(users: &[(u32, String)]) -> Result<Broker> {
     for (uid, name) in users {
         builder = builder.user(name, *uid);
     }
-    let machine = builder.try_boot()?;
+    let machine = builder.sysfs_writable().try_boot()?;
     let mut daemons = Daemons(Vec::new());
     for words in
         [&["dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog"][..], &["/usr/sbin/usherd"]]
