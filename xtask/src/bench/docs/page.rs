@@ -60,7 +60,8 @@ fn system(results: &Results) -> String {
         "{} processors, Linux {}; load average before the run {}, all that was measured at nice {}. {} rounds of {} logins \
          each. Measured: {}.\n",
         system.processors,
-        system.kernel,
+        // The version; what follows is who built it.
+        system.kernel.split('-').next().unwrap_or_default(),
         system.load,
         system.nice,
         plan.rounds,
