@@ -23,10 +23,12 @@ pub(super) struct Measured {
     tmpfs_ns: Vec<u64>,
 }
 
-/// Measures so many, each after that many milliseconds of rest.
-pub(super) fn measure(place: &dyn Place, count: usize, rest: u64) -> Result<Measured> {
+/// Measures so many, each after that many milliseconds of rest; `expedite`: with the kernel told to hurry, as usherd does.
+pub(super) fn measure(place: &dyn Place, count: usize, rest: u64, expedite: bool) -> Result<Measured> {
     let (count, rest) = (count.to_string(), rest.to_string());
-    load::measure(place, &["usher-pam-load", "floor", "--count", &count, "--rest", &rest])
+    let mut words = vec!["usher-pam-load", "floor", "--count", &count, "--rest", &rest];
+    words.extend(expedite.then_some("--expedite"));
+    load::measure(place, &words)
 }
 
 /// Adds what was measured.

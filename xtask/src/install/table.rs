@@ -138,6 +138,7 @@ pub(crate) const TABLE: &[Entry] = &[
     data("README.md", Place::Prefix, "share/doc/usher/README.md"),
     data("CHANGELOG.md", Place::Prefix, "share/doc/usher/CHANGELOG.md"),
     data("docs/*", Place::Prefix, "share/doc/usher"),
+    data("docs/bench/*", Place::Prefix, "share/doc/usher/bench"),
     data("packaging/init/README.md", Place::Prefix, "share/doc/usher/init.md"),
     data("packaging/pam-configs/usher", Place::PamProfiles, "usher"),
     data("packaging/man/usherctl.1", Place::Prefix, "share/man/man1/usherctl.1"),

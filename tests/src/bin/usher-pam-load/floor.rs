@@ -30,6 +30,7 @@ const USER_FILE: usize = 420;
 
 const DIRECTORY: &str = "/run/usher-floor";
 const CGROUP: &str = "/sys/fs/cgroup/usher-floor.slice";
+const RCU_EXPEDITED: &str = "/sys/kernel/rcu_expedited";
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,9 @@ pub(crate) struct Options {
     /// Milliseconds of rest before each login and before each logout
     #[arg(long, default_value_t = 0)]
     rest: u64,
+    /// Tell the kernel to hurry at each move to another cgroup, as usherd does with ExpediteRCU=yes
+    #[arg(long)]
+    expedite: bool,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -55,7 +59,7 @@ struct Times {
 
 /// Measures it.
 pub(crate) fn measure(options: &Options) -> Result<()> {
-    let place = Place::make()?;
+    let place = Place::make(options.expedite)?;
     let mut times = Times::default();
     for number in 0..options.count {
         place.login_and_out(number, Duration::from_millis(options.rest), &mut times)?;
@@ -72,16 +76,17 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
 struct Place {
     echo: Pid,
     socket: PathBuf,
+    expedite: bool,
 }
 
 impl Place {
-    fn make() -> Result<Self> {
+    fn make(expedite: bool) -> Result<Self> {
         fs::create_dir_all(DIRECTORY).with_context(|| format!("make {DIRECTORY}"))?;
         fs::create_dir_all(CGROUP).with_context(|| format!("make {CGROUP}"))?;
         let socket = Path::new(DIRECTORY).join("echo");
         let listener = UnixListener::bind(&socket).with_context(|| format!("bind {}", socket.display()))?;
         let echo = raw::child(|| answer(&listener))?;
-        Ok(Self { echo, socket })
+        Ok(Self { echo, socket, expedite })
     }
 
     fn login_and_out(&self, number: usize, rest: Duration, times: &mut Times) -> Result<()> {
@@ -101,7 +106,7 @@ impl Place {
         self.round_trip(OPEN_REQUEST, OPEN_REPLY)?;
         clock.lap(&mut times.round_trip_ns);
         fs::create_dir(&scope).with_context(|| format!("make {}", scope.display()))?;
-        attach(&scope, leader)?;
+        self.attach(&scope, leader)?;
         clock.lap(&mut times.enter_cgroup_ns);
         replace("session", SESSION_FILE)?;
         replace("user", USER_FILE)?;
@@ -112,7 +117,7 @@ impl Place {
         let mut clock = Clock::start();
         self.round_trip(CLOSE_REQUEST, CLOSE_REPLY)?;
         let mut after = Clock::start();
-        attach(&back, leader)?;
+        self.attach(&back, leader)?;
         fs::remove_dir(&scope).with_context(|| format!("remove {}", scope.display()))?;
         after.lap(&mut times.leave_cgroup_ns);
         replace("user", USER_FILE)?;
@@ -122,6 +127,16 @@ impl Place {
         drop(release);
         waitpid(leader, None).context("wait for the process that was moved")?;
         Ok(())
+    }
+
+    fn attach(&self, cgroup: &Path, pid: Pid) -> Result<()> {
+        if !self.expedite {
+            return attach(cgroup, pid);
+        }
+        let switch = |to| fs::write(RCU_EXPEDITED, to).with_context(|| format!("write to {RCU_EXPEDITED}"));
+        switch("1")?;
+        let moved = attach(cgroup, pid);
+        switch("0").and(moved)
     }
 
     /// The first number of the request says how long the reply is to be.

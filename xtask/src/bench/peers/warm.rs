@@ -136,7 +136,7 @@ pub(super) fn measure(peers: &mut Peers, plan: &Plan, brokers: &[Broker]) -> Res
         take_turns(plan, brokers, &mut cases, round > 0);
         let usher = brokers.iter().find(|broker| broker.name == Name::Usher).filter(|_| round > 0);
         if let Some(broker) = usher {
-            floor::add(&mut peers.floor, floor::measure(broker.place(), plan.per_round, 0)?);
+            floor::add(&mut peers.floor, floor::measure(broker.place(), plan.per_round, 0, false)?);
         }
     }
     peers.warm.extend(cases.into_iter().map(|(_, case)| case));

@@ -16,6 +16,7 @@ fn print_isolated(alone: &Alone) {
     for (name, open, close) in [
         ("usher, 0 sessions held", &isolated.open, &isolated.close),
         ("the kernel's share, bare", &isolated.bare_open, &isolated.bare_close),
+        ("the same, expedited as usherd has it", &isolated.expedited_open, &isolated.expedited_close),
     ] {
         println!("  {name:40} {:5}   {}   {}", open.len(), three(open), three(close));
     }
@@ -23,6 +24,9 @@ fn print_isolated(alone: &Alone) {
 
 fn print_first(alone: &Alone) {
     println!("\nFirst login of a user                          n           p50     p90     p99");
+    println!(
+        "  (bare: from its spawn on, with cgroup, runtime directory and identity made beforehand, without PAM)"
+    );
     for first in &alone.first {
         let Some(readiness) = &first.readiness else {
             println!("  {:40}     -   not installed", first.title);
