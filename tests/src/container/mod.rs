@@ -19,6 +19,7 @@
 //! ```
 
 mod build;
+mod console;
 mod image;
 mod run;
 mod start;
@@ -26,17 +27,24 @@ mod start;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::{DEADLINE, Machine, wait};
+use console::Console;
 pub use image::Image;
+use start::Again;
 pub use start::Start;
 
 /// The container's root in the machine.
 const ROOT: &str = "/run/container";
 /// The container's cgroup in the machine.
 const CGROUP: &str = "/sys/fs/cgroup/container";
+
+/// What systemd-nspawn exits with when PID 1 has asked for a reboot.
+const REBOOT: i32 = 133;
 
 /// A running container; everything of it ends when the value is dropped.
 #[derive(Debug)]
@@ -48,7 +56,8 @@ pub struct Container {
     leader: i32,
     /// In the machine's tree: where commands of [`Container::command`] start.
     cgroup: String,
-    console: Arc<Mutex<String>>,
+    console: Console,
+    again: Again,
 }
 
 impl Container {
@@ -84,7 +93,69 @@ impl Container {
 
     /// Everything that was written to the console so far.
     pub fn console(&self) -> String {
-        self.console.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.console.seen()
+    }
+
+    /// Types on the console, which has to be a [terminal](Start::terminal).
+    ///
+    /// # Panics
+    /// When there is none, or nobody has the console any more.
+    pub fn type_in(&mut self, text: &str) {
+        if let Err(error) = self.console.type_in(text) {
+            panic!("cannot type {text:?} on the console: {error}\n{}", self.dump());
+        }
+    }
+
+    /// Waits until it has gone down, and is up again, after somebody has asked for a reboot; returns the time that going down
+    /// took. The console begins anew.
+    ///
+    /// # Panics
+    /// When it does not go down within that time, or goes off, or does not come up again, with [`dump`](Self::dump).
+    pub fn wait_rebooted(&mut self, limit: Duration) -> Duration {
+        let (time, reboots) = self.wait_down(limit);
+        assert!(reboots, "it went off instead of rebooting\n---- console\n{}", self.console());
+        if let Err(error) = self.start_again() {
+            panic!("after the reboot: {error:#}");
+        }
+        time
+    }
+
+    /// Waits until it has gone off, after somebody has asked for that; returns the time it took.
+    ///
+    /// # Panics
+    /// When it does not, or reboots, with [`dump`](Self::dump).
+    pub fn wait_off(&mut self, limit: Duration) -> Duration {
+        let (time, reboots) = self.wait_down(limit);
+        assert!(!reboots, "it rebooted instead of going off\n---- console\n{}", self.console());
+        time
+    }
+
+    /// How long it took to go down, and whether that was for a reboot.
+    fn wait_down(&mut self, limit: Duration) -> (Duration, bool) {
+        let start = Instant::now();
+        let mut status = None;
+        let down = wait::until(start + limit, || {
+            self.release_commands();
+            status = self.nspawn.try_wait().ok().flatten();
+            status.is_some()
+        });
+        assert!(down, "the container did not go down within {limit:?}\n{}", self.dump());
+        (start.elapsed(), status.and_then(|status| status.code()) == Some(REBOOT))
+    }
+
+    /// Lets the outer half of a command that was stopped by an init that stops everything (killall5) see the end of the inner
+    /// half: until then the kernel does not let go of the container's processes.
+    fn release_commands(&self) {
+        let pids = fs::read_to_string(self.machine.file(format!("{}/cgroup.procs", self.cgroup)));
+        for pid in pids.unwrap_or_default().lines().filter_map(|pid| pid.parse().ok()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
+        }
+    }
+
+    /// The text of a file of a container that has ended; empty if there is none. Links lead astray.
+    pub fn read_off(&self, path: impl AsRef<Path>) -> String {
+        let path = path.as_ref();
+        self.machine.read(Path::new(ROOT).join(path.strip_prefix("/").unwrap_or(path)))
     }
 
     /// Whether its PID 1 has not ended: it does when the container is shut down.

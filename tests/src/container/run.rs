@@ -94,7 +94,7 @@ impl Container {
 
     /// What the container has to say, for the message of a test that fails: its console, processes with their cgroups, logs.
     pub fn dump(&self) -> String {
-        let mut dump = format!("---- console\n{}\n", self.console());
+        let mut dump = format!("---- console\n{}\n", self.console.history());
         let processes = ["ps", "-e", "-o", "pid,ppid,uid,stat,cgroup:70,args", "--forest"];
         for (what, command) in [
             ("processes, in the machine's numbers", self.machine.command(&processes)),

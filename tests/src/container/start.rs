@@ -3,12 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::console::Console;
 use super::image::Image;
 use super::{CGROUP, Container, ROOT};
 use crate::machine::command::finish;
@@ -37,6 +37,7 @@ pub struct Start<'a> {
     prepare: String,
     init: Vec<String>,
     ready: Vec<String>,
+    terminal: bool,
 }
 
 impl<'a> Start<'a> {
@@ -49,6 +50,7 @@ impl<'a> Start<'a> {
             prepare: String::new(),
             init: words(&BOOT),
             ready: words(&SYSTEMD_READY),
+            terminal: false,
         }
     }
 
@@ -91,6 +93,12 @@ impl<'a> Start<'a> {
         self
     }
 
+    /// The console is a terminal that a getty can serve, and [`Container::type_in`] types on.
+    pub fn terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -110,17 +118,11 @@ impl<'a> Start<'a> {
             "mkdir {ROOT} && mount -t tmpfs -o mode=0755 container {ROOT} && tar -C {ROOT} --numeric-owner -xpf {TAR}"
         ));
         self.fill(&machine)?;
-        let init: Vec<&str> = self.init.iter().map(String::as_str).collect();
-        let mut nspawn = nspawn(&machine, CGROUP, &init);
-        // The container shuts down when its standard input ends.
-        nspawn.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut nspawn = nspawn.spawn().context("run systemd-nspawn")?;
-        let console = listen(&mut nspawn);
-        let mut container = Container { machine, nspawn, leader: 0, cgroup: String::new(), console };
-        let deadline = Instant::now() + LIMIT;
-        container.find_leader(deadline)?;
-        container.find_cgroup()?;
-        container.wait_ready(&self.ready, deadline)?;
+        let (terminal, init) = (self.terminal, self.init.clone());
+        let again = Again { terminal, init, ready: self.ready.clone() };
+        let (nspawn, console) = again.nspawn(&machine)?;
+        let mut container = Container { machine, nspawn, leader: 0, cgroup: String::new(), console, again };
+        container.wait_booted()?;
         Ok(container)
     }
 
@@ -143,7 +145,7 @@ impl<'a> Start<'a> {
             return Ok(());
         }
         let words = ["--as-pid2", "--", "sh", "-ec", &self.prepare];
-        let command = nspawn(machine, &format!("{CGROUP}-before"), &words);
+        let command = nspawn(machine, &format!("{CGROUP}-before"), false, &words);
         let output = finish(command, LIMIT).context("run systemd-nspawn")?;
         let output = output.with_context(|| format!("the preparation did not end within {LIMIT:?}"))?;
         ensure!(output.ok(), "the container cannot be prepared: {output}");
@@ -151,7 +153,41 @@ impl<'a> Start<'a> {
     }
 }
 
+/// What is needed to start a container that is prepared.
+#[derive(Debug)]
+pub(super) struct Again {
+    terminal: bool,
+    init: Vec<String>,
+    ready: Vec<String>,
+}
+
+impl Again {
+    fn nspawn(&self, machine: &Machine) -> Result<(Child, Console)> {
+        let init: Vec<&str> = self.init.iter().map(String::as_str).collect();
+        let mut command = nspawn(machine, CGROUP, self.terminal, &init);
+        if self.terminal { Console::terminal(&mut command) } else { Console::pipes(&mut command) }
+    }
+}
+
 impl Container {
+    /// Starts it again after a reboot: systemd-nspawn leaves that to whoever has started it.
+    pub(super) fn start_again(&mut self) -> Result<()> {
+        // Nothing can be removed where somebody is left.
+        self.machine.sh(&format!("find {CGROUP} -depth -type d -exec rmdir {{}} ';'"));
+        let (nspawn, console) = self.again.nspawn(&self.machine)?;
+        self.nspawn = nspawn;
+        self.console.replace(console);
+        self.wait_booted()
+    }
+
+    /// Waits for PID 1 and until it is ready.
+    fn wait_booted(&mut self) -> Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        self.find_leader(deadline)?;
+        self.find_cgroup()?;
+        self.wait_ready(deadline)
+    }
+
     fn find_leader(&mut self, deadline: Instant) -> Result<()> {
         let mut leader = None;
         let found = wait::until(deadline, || {
@@ -175,8 +211,9 @@ impl Container {
         fs::create_dir_all(&directory).with_context(|| format!("make {}", self.cgroup))
     }
 
-    fn wait_ready(&mut self, ready: &[String], deadline: Instant) -> Result<()> {
-        let words: Vec<&str> = ready.iter().map(String::as_str).collect();
+    fn wait_ready(&mut self, deadline: Instant) -> Result<()> {
+        let words = self.again.ready.clone();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut last = String::new();
         let mut ended = false;
         let ready = wait::until(deadline, || {
@@ -201,29 +238,14 @@ fn directories(target: &Path) -> std::io::Result<()> {
     target.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-fn nspawn(machine: &Machine, cgroup: &str, words: &[&str]) -> Command {
+fn nspawn(machine: &Machine, cgroup: &str, terminal: bool, words: &[&str]) -> Command {
+    let console = if terminal { "interactive" } else { "pipe" };
     // systemd-nspawn wants a cgroup that is its own.
     let script = format!(
-        "mkdir {cgroup} && echo $$ > {cgroup}/cgroup.procs && \
-         exec systemd-nspawn --quiet --register=no --keep-unit --console=pipe --machine=container -D {ROOT} \"$@\""
+        "mkdir {cgroup} && echo $$ > {cgroup}/cgroup.procs && exec systemd-nspawn --quiet --register=no --keep-unit \
+         --console={console} --machine=container -D {ROOT} \"$@\""
     );
     let mut command = machine.command(&[&["sh", "-c", &script, "sh"], words].concat());
     command.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
     command
-}
-
-fn listen(nspawn: &mut Child) -> Arc<Mutex<String>> {
-    use std::io::Read;
-    let console = Arc::new(Mutex::new(String::new()));
-    if let Some(mut pipe) = nspawn.stdout.take() {
-        let console = Arc::clone(&console);
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(length @ 1..) = pipe.read(&mut buffer) {
-                let text = String::from_utf8_lossy(&buffer[..length]);
-                console.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-            }
-        });
-    }
-    console
 }
