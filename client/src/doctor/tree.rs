@@ -53,6 +53,14 @@ impl Tree {
         self.statx(path.as_ref(), AtFlags::SYMLINK_NOFOLLOW)
     }
 
+    /// What is at the end of links.
+    ///
+    /// # Errors
+    /// There is nothing, or it does not let itself be looked at.
+    pub fn look_through(&self, path: impl AsRef<Path>) -> io::Result<Seen> {
+        self.statx(path.as_ref(), AtFlags::empty())
+    }
+
     /// Whether there is something, at the end of links.
     pub fn exists(&self, path: impl AsRef<Path>) -> bool {
         self.statx(path.as_ref(), AtFlags::empty()).is_ok()

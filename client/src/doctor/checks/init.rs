@@ -1,5 +1,7 @@
 //! Which init starts this machine, and whether it starts usherd at boot, and no other broker.
 
+use rustix::fs::FileType;
+
 use crate::doctor::finding::Finding;
 use crate::doctor::machine::Machine;
 
@@ -104,7 +106,7 @@ pub(super) fn check(machine: &Machine) -> Vec<Finding> {
         ),
     });
     findings.extend(RIVALS.iter().filter_map(|rival| {
-        let path = enabled(machine, init, rival)?;
+        let path = enabled(machine, init, rival).filter(|path| !is_switched_off(machine, init, path))?;
         Some(Finding::warning(
             RIVAL,
             format!(
@@ -130,7 +132,8 @@ fn recognise(machine: &Machine) -> Option<&'static Init> {
     }
     let marks = [
         ("/run/openrc", &OPENRC),
-        ("/run/runit", &RUNIT),
+        // Not /run/runit: Debian's services make that with any init.
+        ("/run/runit.stopit", &RUNIT),
         ("/run/dinitctl", &DINIT),
         ("/run/s6-rc", &S6),
         ("/etc/inittab", &SYSVINIT),
@@ -151,6 +154,16 @@ fn enabled(machine: &Machine, init: &Init, service: &str) -> Option<String> {
         let entry = machine.tree.list(&directory).ok()?.into_iter().find(is_entry)?;
         Some(format!("{directory}/{entry}"))
     })
+}
+
+/// Whether a link leads to a script that cannot be run: so Debian leaves it behind when it removes a package.
+fn is_switched_off(machine: &Machine, init: &Init, path: &str) -> bool {
+    let has_scripts = [&SYSVINIT, &OPENRC].iter().any(|other| other.name == init.name);
+    let is_link = machine.tree.link(path).is_some();
+    let script = machine.tree.look_through(path);
+    has_scripts
+        && is_link
+        && script.is_ok_and(|seen| seen.kind == FileType::RegularFile && seen.mode & 0o111 == 0)
 }
 
 /// systemd's own units stand beside the directories: those of targets are what counts.
@@ -213,6 +226,10 @@ mod tests {
             .file("/etc/runlevels/default/usherd", "")
             .file("/etc/runlevels/boot/elogind", "");
         assert_eq!(verdict(&check(&both.machine), RIVAL), Verdict::Warning);
+        let removed = booted("init", Some("/etc/inittab"))
+            .link("/etc/rc2.d/S03elogind", "../init.d/elogind")
+            .file("/etc/init.d/elogind", "");
+        assert!(check(&removed.machine).iter().all(|finding| finding.check != RIVAL));
         assert_eq!(verdict(&check(&booted("tini", None).machine), PROGRAM), Verdict::Note);
         assert_eq!(verdict(&check(&booted("init", None).machine), PROGRAM), Verdict::Note);
     }
