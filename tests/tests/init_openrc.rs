@@ -67,6 +67,15 @@ fn it_is_given_up_when_it_crashes_all_the_time() {
     assert!(code != 0 && ["crashed", "stopped"].iter().any(|word| text.contains(word)), "{code} {text}");
 }
 
+/// openrc itself says to the services that the machine goes down.
+#[test]
+fn as_the_machine_goes_down_it_ends_everybody() {
+    let machine = machine_with("");
+    let service = Service::new(&machine, INIT);
+    service.sh("mkdir -p /etc/runlevels/default /etc/runlevels/shutdown; echo default > /run/openrc/softlevel; rc-update add usherd");
+    service.ends_everybody("openrc shutdown");
+}
+
 /// What Debian's package has at this place: OpenRC runs it as it is.
 #[test]
 fn the_lsb_script_works_too() {

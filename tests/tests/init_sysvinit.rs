@@ -42,6 +42,23 @@ fn it_refuses_beside_another_broker() {
     assert!(log.lines().any(|line| line.starts_with("<27>usherd[") && line.contains("elogind")), "{log}");
 }
 
+/// As /etc/init.d/rc has it; with 0 s for it nobody is ended.
+#[test]
+fn as_the_machine_goes_down_it_ends_everybody() {
+    let machine = machine();
+    let service = Service::new(&machine, INIT);
+    service.sh(INIT.start);
+    let mut alice = service.log_in("alice");
+    let before = alice.picture();
+    service.sh("USHERD_SHUTDOWN_SEC=0 RUNLEVEL=6 /etc/init.d/usherd stop");
+    alice.is_as(&before, "after a stop in no time");
+    service.sh(INIT.start);
+    alice.log_out();
+    for level in ["0", "1", "6"] {
+        service.ends_everybody(&format!("RUNLEVEL={level} /etc/init.d/usherd stop"));
+    }
+}
+
 /// sysvinit mounts none, and leaves alone what somebody else has mounted there.
 #[test]
 fn it_mounts_the_cgroup_tree_where_there_is_none() {

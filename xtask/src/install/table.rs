@@ -153,6 +153,16 @@ pub(crate) const TABLE: &[Entry] = &[
         Place::Prefix,
         "share/fish/vendor_completions.d/usherctl.fish",
     ),
+    Entry {
+        inits: &[Openrc, Runit, Sysvinit, S6, Dinit],
+        ..entry(
+            Kind::Data,
+            0o755,
+            "packaging/init/usher-stop-users",
+            Place::Prefix,
+            "lib/usher/usher-stop-users",
+        )
+    },
     // As loginctl, where nobody else is that.
     or_theirs(link("usherctl", "bin/loginctl")),
     or_theirs(link("usherctl.1", "share/man/man1/loginctl.1")),
@@ -179,6 +189,7 @@ pub(crate) const TABLE: &[Entry] = &[
     service(&[Runit], 0o755, "packaging/init/runit/usherd/run", "sv/usherd/run"),
     service(&[Runit], 0o755, "packaging/init/runit/usherd/finish", "sv/usherd/finish"),
     service(&[Runit], 0o755, "packaging/init/runit/usherd/check", "sv/usherd/check"),
+    service(&[Runit], 0o755, "packaging/init/runit/usherd/control/t", "sv/usherd/control/t"),
     service(&[Runit], 0o755, "packaging/init/runit/usherd/log/run", "sv/usherd/log/run"),
     service(&[Dinit], 0o644, "packaging/init/dinit/usherd", "dinit.d/usherd"),
     service(&[S6], 0o755, "packaging/init/s6/usherd/run", "s6/usherd/run"),
@@ -193,6 +204,12 @@ pub(crate) const TABLE: &[Entry] = &[
         ..data("packaging/init/systemd/usherd.service", Place::SystemUnits, "usherd.service")
     },
 ];
+
+/// The names of programs and libraries in cargo's target directory.
+pub(crate) fn programs() -> impl Iterator<Item = &'static str> {
+    let built = TABLE.iter().filter(|entry| matches!(entry.kind, Kind::Program | Kind::Library));
+    built.map(|entry| entry.source).filter(|source| !source.contains('/'))
+}
 
 /// One file of an installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
