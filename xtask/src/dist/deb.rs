@@ -21,7 +21,11 @@ const LEFT_OUT: [&str; 2] = [
 ];
 
 /// What Debian has elsewhere.
-const MOVED: [(&str, &str); 1] = [("/usr/share/zsh/site-functions", "/usr/share/zsh/vendor-completions")];
+const MOVED: [(&str, &str); 2] = [
+    ("/usr/share/zsh/site-functions", "/usr/share/zsh/vendor-completions"),
+    // In /etc it would stay when the package is removed, and keep the managers of whoever comes after from having pam_systemd.
+    ("/etc/pam.d/systemd-user", "/usr/lib/pam.d/systemd-user"),
+];
 
 /// Maintainer scripts.
 const SCRIPTS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
@@ -40,11 +44,11 @@ pub(super) fn make(layout: &Layout, programs: &Path, directory: &Path, epoch: u6
     }
     let mut configuration = String::new();
     for item in table::items(layout, programs, &tree())? {
-        let target = item.target.display().to_string();
+        let target = place(&item).display().to_string();
         if LEFT_OUT.contains(&target.as_str()) {
             continue;
         }
-        if item.kind == Kind::Configuration {
+        if item.kind == Kind::Configuration && target.starts_with("/etc/") {
             configuration += &format!("{target}\n");
         }
         put(&stage, &item)?;
@@ -99,13 +103,17 @@ pub(super) fn make(layout: &Layout, programs: &Path, directory: &Path, epoch: u6
 }
 
 /// One file as Debian has it: manuals and what is long are compressed.
+/// Where Debian has it.
+fn place(item: &Item) -> PathBuf {
+    let moved = MOVED.iter().find_map(|(from, to)| {
+        let rest = item.target.strip_prefix(from).ok()?;
+        Some(if rest.as_os_str().is_empty() { to.into() } else { Path::new(to).join(rest) })
+    });
+    moved.unwrap_or_else(|| item.target.clone())
+}
+
 fn put(stage: &Path, item: &Item) -> Result<()> {
-    let mut target = item.target.clone();
-    for (from, to) in MOVED {
-        if let Ok(rest) = item.target.strip_prefix(from) {
-            target = Path::new(to).join(rest);
-        }
-    }
+    let target = place(item);
     let place = stage.join(target.strip_prefix("/").unwrap_or(&target));
     if item.kind == Kind::Link {
         make_directory(place.parent().unwrap_or(stage))?;

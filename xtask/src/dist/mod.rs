@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use crate::install::layout::tree;
-use crate::install::manifest;
+use crate::install::{manifest, table};
 use crate::{cargo, install};
 
 /// Options of `cargo xtask dist`.
@@ -58,6 +58,25 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     fs::write(&path, sums).with_context(|| format!("write {}", path.display()))?;
     println!("{}", path.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Only the Debian package, in target/boot, for tests that install it: of the programs that were built for tests, without
+/// what is in them for debuggers, which would have to be compressed.
+pub(crate) fn package_for_tests() -> Result<()> {
+    println!("Making a Debian package for the tests …");
+    let program = std::env::current_exe().context("find the running program")?;
+    let built = program.parent().context("the running program is in no directory")?;
+    let boot = cargo::target_dir()?.join("boot");
+    let programs = boot.join("programs");
+    if boot.exists() {
+        fs::remove_dir_all(&boot).with_context(|| format!("remove {}", boot.display()))?;
+    }
+    fs::create_dir_all(&programs).with_context(|| format!("make {}", programs.display()))?;
+    for name in table::programs() {
+        output(Command::new("strip").arg("-o").args([programs.join(name), built.join(name)]))?;
+    }
+    deb::make(&deb::layout(None)?, &programs, &boot, epoch()?)?;
+    Ok(())
 }
 
 /// The version of the workspace, which is this program's, too.
