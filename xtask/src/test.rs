@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::{cargo, packages, root};
+use crate::{cargo, dist, packages, root};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args, Default)]
@@ -26,6 +26,9 @@ enum Tier {
     Kernel,
     /// Whole machines in namespaces with real PAM applications; runs as root
     E2e,
+    /// Debian systems with sysvinit, OpenRC and runit, booted with the Debian package; runs as root, and needs Debian's
+    /// archive once
+    Boot,
     /// The real systemd-logind in a container that is built for it: whether it does what usherd is compared with, and usherd
     /// in its place; only when asked for, runs as root. With UPDATE_GOLDENS=1 what it does is written down
     Oracle,
@@ -39,7 +42,7 @@ struct Verdict {
 
 /// Runs every tier, even after a failure, and sums up.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let tiers: Vec<Tier> = [Tier::Unit, Tier::Kernel, Tier::E2e]
+    let tiers: Vec<Tier> = [Tier::Unit, Tier::Kernel, Tier::E2e, Tier::Boot]
         .into_iter()
         .filter(|tier| options.tier.is_none_or(|only| only == *tier))
         // It downloads a distribution, and it is not usher that it tests.
@@ -52,6 +55,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     cargo::build()?;
     if tiers.contains(&Tier::E2e) {
         cargo::build_crash_points()?;
+    }
+    if tiers.contains(&Tier::Boot) {
+        dist::package_for_tests()?;
     }
     let mut verdicts = Vec::new();
     for tier in tiers {
@@ -77,6 +83,7 @@ fn name(tier: Tier) -> &'static str {
         Tier::Unit => "unit",
         Tier::Kernel => "kernel",
         Tier::E2e => "end to end",
+        Tier::Boot => "boot",
         Tier::Oracle => "oracle",
     }
 }
@@ -87,6 +94,9 @@ fn run_tier(tier: Tier, filter: Option<&str>) -> Result<bool> {
         // The tests of the edges, which are only there with this feature.
         Tier::Kernel => &["--package", "usher-broker", "--features", "kernel-tests", "--test", "kernel_*"],
         Tier::E2e => &["--package", "usher-tests"],
+        Tier::Boot => {
+            &["--package", "usher-tests", "--features", "boot", "--test", "boot_*", "--test", "migrate_*"]
+        }
         Tier::Oracle => &[
             "--package",
             "usher-tests",
@@ -103,7 +113,7 @@ fn run_tier(tier: Tier, filter: Option<&str>) -> Result<bool> {
     match tier {
         Tier::Unit => {}
         Tier::Kernel => cargo::run_in_machine(&mut command)?,
-        Tier::E2e | Tier::Oracle => cargo::run_as_root(&mut command)?,
+        Tier::E2e | Tier::Boot | Tier::Oracle => cargo::run_as_root(&mut command)?,
     }
     match cargo::succeed(&mut command) {
         Ok(()) => Ok(true),
