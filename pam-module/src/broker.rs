@@ -126,7 +126,7 @@ impl Broker {
             return Ok(Opened { reply, trouble: None });
         }
         let settled = connection
-            .receive(Instant::now() + wait + self.settling_slack)
+            .receive_login(Instant::now() + wait + self.settling_slack)
             .and_then(|(settled, _)| checked(settled))
             .and_then(|settled| same_session(&reply, settled));
         Ok(match settled {
@@ -198,8 +198,8 @@ impl Broker {
         let pidfd = own_pidfd();
         let fd = pidfd.as_ref().map(AsFd::as_fd);
         connection
-            .send_one(request, true, fd, deadline)
-            .and_then(|()| connection.receive(deadline))
+            .send_login(request, true, fd, deadline)
+            .and_then(|()| connection.receive_login(deadline))
             .and_then(|(reply, continues)| Ok((checked(reply)?, continues)))
             .map(|(reply, continues)| (connection, reply, continues))
             .map_err(failed(Phase::Registering))
@@ -218,7 +218,10 @@ impl Broker {
         let mut connection = self.connect(deadline).map_err(failed(Phase::Connecting))?;
         let pidfd = own_pidfd();
         let fd = pidfd.as_ref().map(AsFd::as_fd);
-        match connection.send_one(request, false, fd, deadline).and_then(|()| connection.receive(deadline)) {
+        match connection
+            .send_login(request, false, fd, deadline)
+            .and_then(|()| connection.receive_login(deadline))
+        {
             Ok((Nothing {}, _)) | Err(CallError::Refused(Refusal::NoSuchSession { .. })) => Ok(()),
             Err(cause) => Err(failed(Phase::Closing)(cause)),
         }

@@ -16,9 +16,9 @@ use rustix::net::{
 };
 use rustix::process::geteuid;
 use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
 
-use crate::messages::{Call, Parameters, Refusal};
+use crate::login_wire::{self, LoginReply, LoginRequest};
+use crate::messages::{Call, Refusal};
 use crate::wire::{Decoder, MAX_REPLY, Reply, Request, WireError, encode_request};
 use crate::{ROOT_SOCKET_PATH, SOCKET_PATH};
 
@@ -115,40 +115,34 @@ impl Connection {
         fd: Option<BorrowedFd<'_>>,
         deadline: Instant,
     ) -> Result<(), CallError> {
-        let parameters = call.parameters().map_err(|e| CallError::Nonsense(e.to_string()))?;
-        self.send_request(call.method(), parameters, more, fd, deadline)
+        let nonsense = |e: serde_json::Error| CallError::Nonsense(e.to_string());
+        let parameters = Some(call.parameters().map_err(nonsense)?);
+        let request = Request { method: call.method().to_owned(), parameters, more, oneway: false };
+        self.send_frame(&encode_request(&request).map_err(nonsense)?, fd, deadline)
     }
 
-    /// The same of one method, for a program that is to be small: it has no use for the parameters of all others.
+    /// The same of a login or a logout, for a program that is to be small.
     ///
     /// # Errors
     /// [`CallError::TimedOut`] or [`CallError::Lost`].
-    pub fn send_one<T: Parameters>(
+    pub fn send_login<T: LoginRequest>(
         &mut self,
-        parameters: &T,
+        request: &T,
         more: bool,
         fd: Option<BorrowedFd<'_>>,
         deadline: Instant,
     ) -> Result<(), CallError> {
-        let text = to_raw_value(parameters).map_err(|e| CallError::Nonsense(e.to_string()))?;
-        self.send_request(T::METHOD, text, more, fd, deadline)
+        self.send_frame(&login_wire::encode(T::METHOD, &request.parameters(), more), fd, deadline)
     }
 
-    fn send_request(
+    fn send_frame(
         &mut self,
-        method: &str,
-        parameters: Box<RawValue>,
-        more: bool,
-        fd: Option<BorrowedFd<'_>>,
+        frame: &[u8],
+        mut fd: Option<BorrowedFd<'_>>,
         deadline: Instant,
     ) -> Result<(), CallError> {
-        let nonsense = |e: serde_json::Error| CallError::Nonsense(e.to_string());
-        let request =
-            Request { method: method.to_owned(), parameters: Some(parameters), more, oneway: false };
-        let frame = encode_request(&request).map_err(nonsense)?;
-        let mut rest = frame.as_slice();
+        let mut rest = frame;
         // The descriptor travels with the first byte.
-        let mut fd = fd;
         while !rest.is_empty() {
             match self.send_some(rest, fd.as_ref()) {
                 Ok(sent) => {
@@ -180,16 +174,28 @@ impl Connection {
     /// # Errors
     /// Any [`CallError`]; [`CallError::Refused`] is the broker's answer.
     pub fn receive<T: DeserializeOwned>(&mut self, deadline: Instant) -> Result<(T, bool), CallError> {
-        let frame = loop {
-            if let Some(frame) = self.decoder.next_frame()? {
-                break frame;
-            }
-            self.read_some(deadline)?;
-        };
-        let reply = Reply::from_frame(&frame)?;
+        let reply = Reply::from_frame(&self.next_frame(deadline)?)?;
         let parameters = reply.result?;
         let value = serde_json::from_str(parameters.get()).map_err(|e| CallError::Nonsense(e.to_string()))?;
         Ok((value, reply.continues))
+    }
+
+    /// The same of what [`Self::send_login`] has asked for.
+    ///
+    /// # Errors
+    /// Any [`CallError`]; [`CallError::Refused`] is the broker's answer.
+    pub fn receive_login<T: LoginReply>(&mut self, deadline: Instant) -> Result<(T, bool), CallError> {
+        let (result, continues) = login_wire::decode(&self.next_frame(deadline)?)?;
+        Ok((result?, continues))
+    }
+
+    fn next_frame(&mut self, deadline: Instant) -> Result<Vec<u8>, CallError> {
+        loop {
+            if let Some(frame) = self.decoder.next_frame()? {
+                return Ok(frame);
+            }
+            self.read_some(deadline)?;
+        }
     }
 
     /// One request, one reply.

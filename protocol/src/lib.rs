@@ -5,6 +5,7 @@
 //! * [`messages`]: the methods of `io.usher.Broker`: parameters, replies, errors.
 //! * [`wire`]: varlink's framing and envelopes, sans-IO: bytes in, frames out.
 //! * [`blocking`] (feature `blocking`): one connection with a deadline, over a Unix socket.
+//! * [`login_wire`] (feature `blocking`): the few messages of a login, for a shared object that is to be small.
 //! * [`interface`]: the interface descriptions in varlink's own language, for introspection.
 //!
 //! Nothing here reads a clock, the environment or a file; only [`blocking`] makes system calls.
@@ -19,6 +20,8 @@ pub mod blocking;
 pub mod fuzzing;
 pub mod ids;
 pub mod interface;
+#[cfg(feature = "blocking")]
+pub mod login_wire;
 pub mod messages;
 pub mod session;
 pub mod wire;

@@ -91,18 +91,16 @@ impl Request {
     /// # Errors
     /// [`WireError::Malformed`] when the frame is not a JSON object with a method.
     pub fn from_frame(frame: &[u8]) -> Result<Self, WireError> {
-        only_object(frame)?;
-        serde_json::from_slice(frame).map_err(|e| WireError::Malformed(e.to_string()))
+        serde_json::from_str(object(frame)?).map_err(|e| WireError::Malformed(e.to_string()))
     }
 }
 
-/// serde reads a struct from an array, too; varlink knows objects only.
-fn only_object(json: &[u8]) -> Result<(), WireError> {
-    if json.trim_ascii_start().starts_with(b"{") {
-        Ok(())
-    } else {
-        Err(WireError::Malformed("not a JSON object".to_owned()))
-    }
+/// A frame as text. serde reads a struct from an array, too; varlink knows objects only. And it reads bytes as well as text, but
+/// that takes another copy of its code than what is in an envelope.
+fn object(frame: &[u8]) -> Result<&str, WireError> {
+    let malformed = |why: &str| WireError::Malformed(why.to_owned());
+    let text = std::str::from_utf8(frame).map_err(|_| malformed("not UTF-8"))?;
+    if text.trim_ascii_start().starts_with('{') { Ok(text) } else { Err(malformed("not a JSON object")) }
 }
 
 /// A reply's envelope.
@@ -132,8 +130,7 @@ impl Reply {
     /// [`WireError::Malformed`] when the frame is not a reply's envelope.
     pub fn from_frame(frame: &[u8]) -> Result<Self, WireError> {
         let malformed = |e: serde_json::Error| WireError::Malformed(e.to_string());
-        only_object(frame)?;
-        let envelope: Envelope = serde_json::from_slice(frame).map_err(malformed)?;
+        let envelope: Envelope = serde_json::from_str(object(frame)?).map_err(malformed)?;
         let result = match (envelope.error, envelope.parameters) {
             (None, Some(parameters)) => Ok(parameters),
             (None, None) => Ok(RawValue::from_string("{}".to_owned()).map_err(malformed)?),

@@ -10,13 +10,14 @@ mod status;
 mod token;
 mod views;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 pub use arguments::*;
 use login::invalid;
 pub use login::{MAX_TEXT, OpenPhase, OpenSessionReply, SessionRequest};
+#[cfg(feature = "blocking")]
+pub(crate) use refusal::ErrorParameters;
 pub use refusal::Refusal;
 pub use status::*;
 pub use token::CloseToken;
@@ -120,8 +121,8 @@ impl Call {
     /// The method's full name, as it stands in an envelope.
     pub fn method(&self) -> &'static str {
         match self {
-            Self::OpenSession(_) => SessionRequest::METHOD,
-            Self::CloseSession(_) => CloseRequest::METHOD,
+            Self::OpenSession(_) => "io.usher.Broker.OpenSession",
+            Self::CloseSession(_) => "io.usher.Broker.CloseSession",
             Self::ListSessions => "io.usher.Broker.ListSessions",
             Self::ListUsers => "io.usher.Broker.ListUsers",
             Self::ListSeats => "io.usher.Broker.ListSeats",
@@ -178,20 +179,6 @@ impl Call {
             | Self::GetInfo => to_raw_value(&Nothing {}),
         }
     }
-}
-
-/// What belongs to one method alone.
-pub trait Parameters: Serialize {
-    /// The method.
-    const METHOD: &'static str;
-}
-
-impl Parameters for SessionRequest {
-    const METHOD: &'static str = "io.usher.Broker.OpenSession";
-}
-
-impl Parameters for CloseRequest {
-    const METHOD: &'static str = "io.usher.Broker.CloseSession";
 }
 
 /// Reads one method's parameters; absent parameters are an empty object.

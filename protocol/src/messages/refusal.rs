@@ -126,14 +126,14 @@ pub enum Refusal {
 /// [`Refusal`], which counts in a shared object that every login loads.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ErrorParameters {
-    session: String,
-    seat: String,
-    uid: u32,
-    parameter: String,
-    interface: String,
-    method: String,
-    message: String,
+pub(crate) struct ErrorParameters {
+    pub(crate) session: String,
+    pub(crate) seat: String,
+    pub(crate) uid: u32,
+    pub(crate) parameter: String,
+    pub(crate) interface: String,
+    pub(crate) method: String,
+    pub(crate) message: String,
 }
 
 impl Refusal {
@@ -141,7 +141,12 @@ impl Refusal {
     /// [`Refusal::Failed`] with its name.
     pub fn parse(error: &str, parameters: Option<&RawValue>) -> Self {
         let read = parameters.and_then(|p| serde_json::from_str(p.get()).ok()).unwrap_or_default();
-        let ErrorParameters { session, seat, uid, parameter, interface, method, message } = read;
+        Self::named(error, read)
+    }
+
+    /// The error of that name; [`Refusal::Failed`] with the name if this version does not know it.
+    pub(crate) fn named(error: &str, parameters: ErrorParameters) -> Self {
+        let ErrorParameters { session, seat, uid, parameter, interface, method, message } = parameters;
         match error {
             "io.usher.Broker.NoSuchSession" => Self::NoSuchSession { session },
             "io.usher.Broker.NoSessionForCaller" => Self::NoSessionForCaller {},
