@@ -226,7 +226,7 @@ async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
 /// Whoever has programs run because of what changes.
 fn follower(model: &Model, hooks: Hooks, broker: Broker) -> Follower {
     let mut witness = Witness::looks(model);
-    let mut targets = Targets::new(&witness, model, broker);
+    let mut targets = Targets::new(model, broker);
     Box::new(move |change, model| {
         for incident in witness.hears(change, model) {
             targets.hear(&incident, model);

@@ -1,7 +1,6 @@
 //! The FIFOs that hold sessions open whose PAM module expects one, pam_systemd before version 258 (contract/dbus.md section
 //! 4): the session is closing as soon as nobody has its FIFO open for writing.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -33,18 +32,15 @@ fn open(session: &SessionId, access: OFlags) -> Result<OwnedFd> {
 
 /// The FIFOs whose reading ends usherd has.
 pub(crate) struct Fifos {
-    watch: ExitWatch,
+    watch: ExitWatch<SessionId>,
     some_closed: Readiness,
-    sessions: BTreeMap<u64, SessionId>,
-    keys: BTreeMap<SessionId, u64>,
-    next_key: u64,
 }
 
 impl Fifos {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let watch = ExitWatch::new()?;
         let some_closed = Readiness::of(&watch)?;
-        Ok(Self { watch, some_closed, sessions: BTreeMap::new(), keys: BTreeMap::new(), next_key: 0 })
+        Ok(Self { watch, some_closed })
     }
 
     /// Makes a session's FIFO, or takes the one that an earlier usherd has made. One that nobody has open for writing any more
@@ -57,11 +53,7 @@ impl Fifos {
             Err(error) => return Err(error).context("make FIFO", path.display()),
         };
         let reader = open(session, OFlags::RDONLY)?;
-        let key = self.next_key;
-        self.next_key += 1;
-        self.watch.add_fifo(reader, key)?;
-        self.sessions.insert(key, session.clone());
-        self.keys.insert(session.clone(), key);
+        self.watch.add_fifo(reader, session.clone())?;
         if old {
             // The kernel tells of a hang-up only those who were there when the last writer went.
             drop(File::from(open_for_writing(session)?));
@@ -71,10 +63,7 @@ impl Fifos {
 
     /// Removes a session's FIFO.
     pub(crate) fn remove(&mut self, session: &SessionId) -> Result<()> {
-        if let Some(key) = self.keys.remove(session) {
-            self.sessions.remove(&key);
-            self.watch.remove(key);
-        }
+        self.watch.remove(session);
         let path = path_of(session);
         match rustix::fs::unlink(&path).context("remove", path.display()) {
             Err(error) if !SysError::is_gone(&error) => Err(error),
@@ -85,11 +74,6 @@ impl Fifos {
     /// Waits until at least one FIFO has lost its last writer, and says whose. Nothing is lost if the wait is given up.
     pub(crate) async fn closed(&mut self) -> std::io::Result<Vec<SessionId>> {
         self.some_closed.wait().await?;
-        let keys = self.watch.drain().map_err(std::io::Error::other)?;
-        let closed: Vec<_> = keys.iter().filter_map(|key| self.sessions.remove(key)).collect();
-        for session in &closed {
-            self.keys.remove(session);
-        }
-        Ok(closed)
+        self.watch.drain().map_err(std::io::Error::other)
     }
 }

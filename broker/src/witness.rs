@@ -1,8 +1,7 @@
 //! Changes in the model with everything that hooks and targets want to know about them. A session that is gone cannot be
-//! looked up any more, so what there is to know of each one is kept from its beginning to its end: a few hundred bytes a
-//! session, of no more sessions than the model has.
+//! looked up any more, so its end comes with how it was; only what has been said of it is kept from its beginning to its end.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use usher_model::{Change, Model, SessionProperty};
@@ -63,41 +62,46 @@ pub(crate) struct Facts {
     pub(crate) kind: SessionType,
     /// Whether it is in the foreground of a seat.
     pub(crate) in_front: bool,
-    pub(crate) seat: String,
+    pub(crate) seat: Box<str>,
     pub(crate) vtnr: u32,
-    pub(crate) service: String,
-    pub(crate) tty: String,
-    pub(crate) display: String,
+    pub(crate) service: Box<str>,
+    pub(crate) tty: Box<str>,
+    pub(crate) display: Box<str>,
     pub(crate) remote: bool,
-    pub(crate) remote_host: String,
-    pub(crate) remote_user: String,
+    pub(crate) remote_host: Box<str>,
+    pub(crate) remote_user: Box<str>,
 }
 
 impl From<SessionView> for Facts {
     fn from(view: SessionView) -> Self {
         Self {
-            in_front: view.seat.is_some() && view.active,
-            seat: view.seat.map_or_else(String::new, |seat| seat.to_string()),
+            in_front: is_in_front(&view),
+            seat: view.seat.map_or_else(Default::default, |seat| seat.as_str().into()),
             vtnr: view.vtnr.map_or(0, |vtnr| vtnr.get()),
             id: view.id,
             uid: view.uid,
             class: view.class,
             kind: view.kind,
-            service: view.service,
-            tty: view.tty,
-            display: view.display,
+            service: view.service.into(),
+            tty: view.tty.into(),
+            display: view.display.into(),
             remote: view.remote,
-            remote_host: view.remote_host,
-            remote_user: view.remote_user,
+            remote_host: view.remote_host.into(),
+            remote_user: view.remote_user.into(),
         }
     }
+}
+
+fn is_in_front(view: &SessionView) -> bool {
+    view.seat.is_some() && view.active
 }
 
 /// Whoever remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
-    users: HashMap<Uid, Arc<str>>,
-    sessions: HashMap<SessionId, Arc<Facts>>,
+    users: BTreeMap<Uid, Arc<str>>,
+    /// Those that were told of, and whether each is in front. A tree: a table would keep the room of the most there ever were.
+    sessions: BTreeMap<SessionId, bool>,
 }
 
 impl Witness {
@@ -106,13 +110,8 @@ impl Witness {
         let sessions = model.sessions().into_iter();
         Self {
             users: model.list_users().map(|(uid, name)| (uid, name.into())).collect(),
-            sessions: sessions.map(|view| (view.id.clone(), Arc::new(view.into()))).collect(),
+            sessions: sessions.map(|view| (view.id.clone(), is_in_front(&view))).collect(),
         }
-    }
-
-    /// The sessions that are known.
-    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Facts> {
-        self.sessions.values().map(|facts| &**facts)
     }
 
     /// What a change means. A session in the foreground is opened before it is there, and is closed after it was. One that was
@@ -133,18 +132,18 @@ impl Witness {
             Change::SessionNew(id) => {
                 let Some(view) = model.session(id) else { return Vec::new() };
                 let facts = Arc::new(Facts::from(view));
-                self.sessions.insert(id.clone(), facts.clone());
+                self.sessions.insert(id.clone(), facts.in_front);
                 let front = facts.in_front.then(|| self.of_session(Kind::SessionActive, &facts));
                 [self.of_session(Kind::SessionOpened, &facts)].into_iter().chain(front).collect()
             }
-            Change::SessionRemoved(id) => {
-                let Some(mut facts) = self.sessions.remove(id) else { return Vec::new() };
-                let was_in_front = std::mem::take(&mut Arc::make_mut(&mut facts).in_front);
+            Change::SessionRemoved(view) => {
+                let Some(was_in_front) = self.sessions.remove(&view.id) else { return Vec::new() };
+                let facts = Arc::new(Facts { in_front: false, ..Facts::from((**view).clone()) });
                 let front = was_in_front.then(|| self.of_session(Kind::SessionInactive, &facts));
                 front.into_iter().chain([self.of_session(Kind::SessionClosed, &facts)]).collect()
             }
             Change::Session(id, properties) => {
-                properties.iter().filter_map(|property| self.has_changed(id, property)).collect()
+                properties.iter().filter_map(|property| self.has_changed(id, property, model)).collect()
             }
             Change::User(..) | Change::Seat(..) | Change::Idle(_) | Change::Lock(_) | Change::Unlock(_) => {
                 Vec::new()
@@ -152,24 +151,18 @@ impl Witness {
         }
     }
 
-    fn has_changed(&mut self, id: &SessionId, property: &SessionProperty) -> Option<Incident> {
-        let known = self.sessions.get_mut(id)?;
-        match property {
-            // Told already when it was opened, if it came there before it was told of.
-            SessionProperty::Active(active) if known.in_front == *active || known.seat.is_empty() => {}
-            SessionProperty::Active(active) => {
-                Arc::make_mut(known).in_front = *active;
-                let kind = if *active { Kind::SessionActive } else { Kind::SessionInactive };
-                let facts = known.clone();
-                return Some(self.of_session(kind, &facts));
-            }
-            SessionProperty::Kind(kind) => Arc::make_mut(known).kind = *kind,
-            SessionProperty::Class(class) => Arc::make_mut(known).class = *class,
-            SessionProperty::Tty(tty) => Arc::make_mut(known).tty.clone_from(tty),
-            SessionProperty::Display(display) => Arc::make_mut(known).display.clone_from(display),
-            SessionProperty::Idle(_) | SessionProperty::LockedHint(_) => {}
+    /// One that is over by now leaves the foreground with its end.
+    fn has_changed(&mut self, id: &SessionId, property: &SessionProperty, model: &Model) -> Option<Incident> {
+        let SessionProperty::Active(active) = property else { return None };
+        let in_front = self.sessions.get_mut(id)?;
+        // Told already when it was opened, if it came there before it was told of.
+        if in_front == active {
+            return None;
         }
-        None
+        let facts = model.session(id).map(Facts::from).filter(|facts| !facts.seat.is_empty())?;
+        *in_front = *active;
+        let kind = if *active { Kind::SessionActive } else { Kind::SessionInactive };
+        Some(self.of_session(kind, &Arc::new(Facts { in_front: *active, ..facts })))
     }
 
     fn of_user(&self, kind: Kind, uid: Uid) -> Vec<Incident> {

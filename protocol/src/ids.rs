@@ -1,7 +1,9 @@
-//! Identifiers as types. Parsing is the check: past the edge that parsed them nobody checks again.
+//! Identifiers as types. Parsing is the check: past the edge that parsed them nobody checks again. Copies share one text: a
+//! broker keeps many of each.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,7 @@ impl BadId {
 /// (contract/state-files.md section 6).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct SessionId(Box<str>);
+pub struct SessionId(Arc<str>);
 
 impl SessionId {
     /// The longest identifier accepted, in bytes.
@@ -77,7 +79,7 @@ impl TryFrom<String> for SessionId {
 
 impl From<SessionId> for String {
     fn from(id: SessionId) -> Self {
-        id.0.into()
+        id.as_str().to_owned()
     }
 }
 
@@ -167,7 +169,7 @@ impl fmt::Display for Uid {
 /// more than useradd(8) makes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct UserName(Box<str>);
+pub struct UserName(Arc<str>);
 
 impl UserName {
     /// The name as text.
@@ -223,7 +225,7 @@ impl TryFrom<String> for UserName {
 
 impl From<UserName> for String {
     fn from(name: UserName) -> Self {
-        name.0.into()
+        name.as_str().to_owned()
     }
 }
 
@@ -236,7 +238,7 @@ impl fmt::Display for UserName {
 /// A seat's name: `seat` and 1 to 251 of `[A-Za-z0-9_-]` (contract/seats-devices.md section 1).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct SeatId(Box<str>);
+pub struct SeatId(Arc<str>);
 
 impl SeatId {
     /// The seat that always exists, with the machine's virtual terminals.
@@ -279,7 +281,7 @@ impl TryFrom<String> for SeatId {
 
 impl From<SeatId> for String {
     fn from(id: SeatId) -> Self {
-        id.0.into()
+        id.as_str().to_owned()
     }
 }
 

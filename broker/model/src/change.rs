@@ -2,6 +2,7 @@
 //! properties (contract/dbus.md sections 3 and 6 to 8).
 
 use usher_protocol::ids::{SeatId, SessionId, Uid};
+use usher_protocol::messages::SessionView;
 use usher_protocol::session::{SessionClass, SessionType};
 
 /// One change. It is told after everything that it is about is on file.
@@ -13,8 +14,8 @@ pub enum Change {
     UserRemoved(Uid),
     /// A session has been opened.
     SessionNew(SessionId),
-    /// A session is gone.
-    SessionRemoved(SessionId),
+    /// A session is gone. This is how it was in the end, for nobody can look it up any more.
+    SessionRemoved(Box<SessionView>),
     /// A user's manager is ready: at its first start, or after it has died. Nothing that logind tells anybody.
     ManagerReady(Uid),
     /// Properties of a session.

@@ -144,8 +144,8 @@ impl Model {
         }
         check_text("display", &display)?;
         let session = self.controlled_by(id, controller)?;
-        if session.params.display != display {
-            session.params.display.clone_from(&display);
+        if *session.params.display != *display {
+            session.params.display = display.as_str().into();
             self.dirty_sessions.insert(id.clone());
             self.tell_session(id, vec![SessionProperty::Display(display)], out);
         }
@@ -165,8 +165,8 @@ impl Model {
     ) -> Result<(), Refusal> {
         check_text("tty", &tty)?;
         let session = self.controlled_by(id, controller)?;
-        if session.params.tty != tty {
-            session.params.tty.clone_from(&tty);
+        if *session.params.tty != *tty {
+            session.params.tty = tty.as_str().into();
             self.dirty_sessions.insert(id.clone());
             self.tell_session(id, vec![SessionProperty::Tty(tty)], out);
         }

@@ -126,6 +126,7 @@ mod runtime;
 mod seat;
 mod service;
 mod session;
+mod sessions;
 mod settings;
 mod switch;
 mod tell;

@@ -5,11 +5,11 @@ use usher_protocol::messages::{OpenPhase, OpenSessionReply, Refusal};
 use usher_protocol::session::{ManagerState, SessionClass};
 
 use crate::effect::{Answer, Effect, Severity};
-use crate::event::{Now, Open};
+use crate::event::{Account, Now, Open};
 use crate::model::{Model, Out};
 use crate::policy::{self, Action};
 use crate::service::{CgroupUse, Nested, Rules};
-use crate::session::{Asked, Phase, Scope, Session, Waiting};
+use crate::session::{Asked, Params, Phase, Scope, Session, Waiting};
 use crate::timer::Timer;
 
 /// What a login is told whose process usherd has no number for.
@@ -50,7 +50,8 @@ impl Model {
         policy::check(open.caller, Action::Open, open.params.uid)?;
         open.params.validate()?;
         if let Some(session) = self.session_led_by(open.leader).and_then(|id| self.sessions.get(&id)) {
-            let same = session.params.uid == open.params.uid && session.params.service == open.params.service;
+            let same =
+                session.params.uid == open.params.uid && *session.params.service == *open.params.service;
             let again = open.params.retry && same && !session.is_closing();
             let inside = Admission::Inside { directory_of: None };
             return Ok(if again { Admission::Again(session.id.clone()) } else { inside });
@@ -107,8 +108,16 @@ impl Model {
         self.reserve_ids(out);
         let id = SessionId::from(seq);
         let cgroup = self.cgroup_use(&open, rules);
-        let Open { request, more, leader, origin, audit, runtime, params, .. } = open;
-        let session = Session {
+        let Open { request, more, leader, origin, audit, runtime, params: asked, .. } = open;
+        let account = Account {
+            uid: asked.uid,
+            gid: asked.gid,
+            name: asked.user.clone(),
+            home: asked.home.clone(),
+            shell: asked.shell.clone(),
+        };
+        let params = Params::from(asked);
+        let mut session = Session {
             id: id.clone(),
             seq,
             since: now,
@@ -124,7 +133,7 @@ impl Model {
             signed_off: false,
             told: None,
             audit,
-            origin,
+            origin: origin.map(Into::into),
             leader: Some(leader),
             released: false,
             leaving: Vec::new(),
@@ -141,8 +150,9 @@ impl Model {
         self.leaders.insert(leader, id.clone());
         self.look_at_runtime_dir(session.uid(), runtime, out);
         self.elsewhere += usize::from(session.cgroup != CgroupUse::Create);
-        self.user_logs_in(now, &session, out);
-        self.sessions.insert(id.clone(), session);
+        self.user_logs_in(now, &session, account, out);
+        session.params.user = self.shared_name(session.uid(), session.params.user);
+        self.sessions.insert(session);
         self.take_seat(&id);
     }
 
@@ -327,7 +337,7 @@ impl Model {
     /// The session without a cgroup of its own that one of these processes leads.
     pub fn session_elsewhere_of(&self, processes: &[LeaderPid]) -> Option<SessionId> {
         let mut led = processes.iter().filter_map(|process| self.leaders.get(process));
-        led.find(|id| self.sessions.get(*id).is_some_and(|s| s.cgroup != CgroupUse::Create)).cloned()
+        led.find(|id| self.sessions.get(id).is_some_and(|s| s.cgroup != CgroupUse::Create)).cloned()
     }
 
     /// Whether a login of that service from inside a session may get a session of its own.

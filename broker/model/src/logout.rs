@@ -167,7 +167,7 @@ impl Model {
             session.scope = Scope::Reaping;
             session.someone_leaves = false;
             let processes: Vec<_> = session.leader.iter().chain(&session.leaving).copied().collect();
-            let origin = session.origin.clone();
+            let origin = session.origin.as_deref().map(str::to_owned);
             let move_out = (!processes.is_empty()).then_some(MoveOut { processes, origin });
             out.act(Effect::ReapScope { uid: session.params.uid, session: id.clone(), move_out });
         }
@@ -178,13 +178,14 @@ impl Model {
     fn leave_adopted(&mut self, id: &SessionId, out: &mut Out) {
         let Some(session) = self.sessions.get(id) else { return };
         let cgroup = session.origin.clone();
-        let others = || self.sessions.values().any(|other| other.id != *id && other.adopts(cgroup.as_ref()));
+        let others =
+            || self.sessions.values().any(|other| other.id != *id && other.adopts(cgroup.as_deref()));
         let stays = !session.told_to_go && !others();
         let Some(session) = self.sessions.get_mut(id) else { return };
         match cgroup.filter(|_| stays) {
             Some(cgroup) => {
                 session.scope = Scope::Watched;
-                out.act(Effect::WatchAdopted { session: id.clone(), cgroup });
+                out.act(Effect::WatchAdopted { session: id.clone(), cgroup: cgroup.into() });
                 self.dirty_sessions.insert(id.clone());
             }
             None => session.scope = Scope::None,

@@ -11,7 +11,8 @@ use crate::effect::{Answer, Effect, News, Severity};
 use crate::event::{BusName, Event, Now, RequestId, StateFile};
 use crate::lookup::Lookups;
 use crate::seat::Seat;
-use crate::session::{Phase, Session};
+use crate::session::Phase;
+use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::timer::{Timer, Timers};
 use crate::user::User;
@@ -23,8 +24,8 @@ const ID_BLOCK: u64 = 256;
 #[derive(Debug)]
 pub struct Model {
     pub(crate) settings: Settings,
-    /// Trees, not tables: a table keeps the room of the most sessions there ever were.
-    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) sessions: Sessions,
+    /// Trees, not tables: a table keeps the room of the most there ever were.
     pub(crate) users: BTreeMap<Uid, User>,
     pub(crate) seat0: Seat,
     /// Sessions by who controls them.
@@ -62,7 +63,7 @@ impl Model {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            sessions: BTreeMap::new(),
+            sessions: Sessions::default(),
             users: BTreeMap::new(),
             seat0: Seat::default(),
             controllers: BTreeMap::new(),

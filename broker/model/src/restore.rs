@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use usher_protocol::ids::{SessionId, Uid, UserName, VtNr};
-use usher_protocol::messages::SessionRequest;
 use usher_protocol::session::SessionState;
 
 use crate::effect::{Effect, Severity};
@@ -15,7 +14,7 @@ use crate::model::{Model, Out};
 use crate::record::{RuntimeDir, SessionRecord, UserRecord};
 use crate::runtime::Runtime;
 use crate::service::CgroupUse;
-use crate::session::{Phase, Scope, Session};
+use crate::session::{Params, Phase, Scope, Session};
 use crate::settings::Settings;
 use crate::timer::Timer;
 use crate::user::User;
@@ -172,11 +171,11 @@ impl Model {
             (false, Some(_), false) => (Phase::Placing, Scope::Making),
             (false, None, false) => (Phase::Running, Scope::None),
         };
-        let session = Session {
+        let mut session = Session {
             id: id.clone(),
             seq,
             since: Now { monotonic: record.monotonic, realtime: record.realtime },
-            params: request_of(&record, user),
+            params: params_of(&record),
             seat: record.seat,
             vtnr: record.vtnr,
             position: if closing || self.seat0.has_vts { 0 } else { record.position },
@@ -188,7 +187,7 @@ impl Model {
             signed_off: false,
             told: None,
             audit: record.audit,
-            origin: record.origin,
+            origin: record.origin.map(Into::into),
             leader,
             released: record.released,
             leaving: Vec::new(),
@@ -226,7 +225,8 @@ impl Model {
                 self.seat0.chosen = Some(id.clone());
             }
         }
-        self.sessions.insert(id.clone(), session);
+        session.params.user = self.shared_name(uid, session.params.user);
+        self.sessions.insert(session);
         self.dirty_sessions.insert(id.clone());
         self.touch_session(&id);
     }
@@ -255,25 +255,20 @@ impl Model {
     }
 }
 
-fn request_of(record: &SessionRecord, user: &User) -> SessionRequest {
-    SessionRequest {
+/// What a login has said, from what was put on file of it.
+fn params_of(record: &SessionRecord) -> Params {
+    Params {
         uid: record.uid,
-        gid: user.account.gid,
         user: record.user.clone(),
-        home: user.account.home.clone(),
-        shell: user.account.shell.clone(),
-        service: record.service.clone(),
+        service: record.service.as_str().into(),
         kind: record.kind,
         class: record.class,
-        desktop: record.desktop.clone(),
-        seat: record.seat.clone(),
-        vtnr: record.vtnr,
-        tty: record.tty.clone(),
-        display: record.display.clone(),
+        desktop: record.desktop.as_str().into(),
+        tty: record.tty.as_str().into(),
+        display: record.display.as_str().into(),
         remote: record.remote,
-        remote_user: record.remote_user.clone(),
-        remote_host: record.remote_host.clone(),
-        retry: false,
+        remote_user: record.remote_user.as_str().into(),
+        remote_host: record.remote_host.as_str().into(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! A session: what it is, when it ends, what is persisted of it. How one opens is in `login`, how it closes in
 //! `logout`.
 
-use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, VtNr};
+use usher_protocol::ids::{LeaderPid, SeatId, SessionId, Uid, UserName, VtNr};
 use usher_protocol::messages::SessionRequest;
-use usher_protocol::session::{SessionState, SessionType};
+use usher_protocol::session::{SessionClass, SessionState, SessionType};
 
 use crate::event::{BusName, Now, RequestId};
 use crate::model::Model;
@@ -20,7 +20,7 @@ pub(crate) struct Session {
     /// Orders sessions by age.
     pub(crate) seq: u64,
     pub(crate) since: Now,
-    pub(crate) params: SessionRequest,
+    pub(crate) params: Params,
     /// As far as the kernel agrees; not what the request said.
     pub(crate) seat: Option<SeatId>,
     pub(crate) vtnr: Option<VtNr>,
@@ -41,7 +41,7 @@ pub(crate) struct Session {
     /// Whether followers know of it; and whether they think that it is active.
     pub(crate) told: Option<bool>,
     pub(crate) audit: Option<u32>,
-    pub(crate) origin: Option<String>,
+    pub(crate) origin: Option<Box<str>>,
     /// Gone once the kernel has said so.
     pub(crate) leader: Option<LeaderPid>,
     /// The PAM application has closed the session; the leader counts no more.
@@ -62,6 +62,40 @@ pub(crate) struct Session {
     pub(crate) told_to_go: bool,
     /// The request that still waits for its last answer.
     pub(crate) waiting: Option<Waiting>,
+}
+
+/// What the login has said of the session, without what only its beginning needs; in no more memory than that takes.
+#[derive(Debug)]
+pub(crate) struct Params {
+    pub(crate) uid: Uid,
+    pub(crate) user: UserName,
+    pub(crate) service: Box<str>,
+    pub(crate) kind: SessionType,
+    pub(crate) class: SessionClass,
+    pub(crate) desktop: Box<str>,
+    pub(crate) tty: Box<str>,
+    pub(crate) display: Box<str>,
+    pub(crate) remote: bool,
+    pub(crate) remote_user: Box<str>,
+    pub(crate) remote_host: Box<str>,
+}
+
+impl From<SessionRequest> for Params {
+    fn from(request: SessionRequest) -> Self {
+        Self {
+            uid: request.uid,
+            user: request.user,
+            service: request.service.into(),
+            kind: request.kind,
+            class: request.class,
+            desktop: request.desktop.into(),
+            tty: request.tty.into(),
+            display: request.display.into(),
+            remote: request.remote,
+            remote_user: request.remote_user.into(),
+            remote_host: request.remote_host.into(),
+        }
+    }
 }
 
 /// How far a session is in its life.
@@ -155,8 +189,8 @@ impl Session {
     }
 
     /// Whether it has adopted that cgroup, and still has to do with it.
-    pub(crate) fn adopts(&self, cgroup: Option<&String>) -> bool {
-        self.cgroup == CgroupUse::Adopt && self.scope != Scope::None && self.origin.as_ref() == cgroup
+    pub(crate) fn adopts(&self, cgroup: Option<&str>) -> bool {
+        self.cgroup == CgroupUse::Adopt && self.scope != Scope::None && self.origin.as_deref() == cgroup
     }
 
     pub(crate) fn uid(&self) -> Uid {
@@ -204,12 +238,12 @@ impl Model {
             scope: session.scope_name(),
             fifo: session.fifo,
             seat: session.seat.clone(),
-            tty: params.tty.clone(),
-            display: params.display.clone(),
-            remote_host: params.remote_host.clone(),
-            remote_user: params.remote_user.clone(),
-            service: params.service.clone(),
-            desktop: params.desktop.clone(),
+            tty: params.tty.to_string(),
+            display: params.display.to_string(),
+            remote_host: params.remote_host.to_string(),
+            remote_user: params.remote_user.to_string(),
+            service: params.service.to_string(),
+            desktop: params.desktop.to_string(),
             vtnr: session.vtnr,
             position: session.position,
             leader: session.leader,
@@ -219,7 +253,7 @@ impl Model {
             controller: session.controller.clone(),
             idle_since: session.idle_since,
             locked: session.locked,
-            origin: session.origin.clone(),
+            origin: session.origin.as_deref().map(str::to_owned),
             released: session.released,
             told_to_go: session.told_to_go,
             manager: session.manager,

@@ -25,7 +25,7 @@ impl Model {
     /// A session, which is not among the others any more, is gone. Its user may have another display session by now.
     pub(crate) fn tell_session_gone(&mut self, session: &Session, out: &mut Out) {
         if session.told.is_some() {
-            out.tell(Change::SessionRemoved(session.id.clone()));
+            out.tell(Change::SessionRemoved(Box::new(self.view_of_session(session))));
         }
         if session.seat.is_some() {
             self.tell_seat(out);
@@ -40,7 +40,7 @@ impl Model {
         if !self.users.contains_key(&uid) {
             return;
         }
-        let known = |id: &&SessionId| self.sessions.get(*id).is_some_and(|session| session.told.is_some());
+        let known = |id: &&SessionId| self.sessions.get(id).is_some_and(|session| session.told.is_some());
         let display = self.display_of(uid).filter(known).cloned();
         out.tell(Change::User(uid, vec![UserProperty::Display(display)]));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use usher_protocol::ids::{SessionId, Uid};
+use usher_protocol::ids::{SessionId, Uid, UserName};
 
 use crate::change::Change;
 use crate::effect::{Effect, Severity};
@@ -149,17 +149,16 @@ impl User {
 }
 
 impl Model {
+    /// A name of a user, in the same memory as the user's own if it is that.
+    pub(crate) fn shared_name(&self, uid: Uid, name: UserName) -> UserName {
+        let own = self.users.get(&uid).map(|user| &user.account.name);
+        own.filter(|own| **own == name).cloned().unwrap_or(name)
+    }
+
     /// A login's user is found or made, and everything that was about to end for it is called off.
-    pub(crate) fn user_logs_in(&mut self, now: Now, session: &Session, out: &mut Out) {
+    pub(crate) fn user_logs_in(&mut self, now: Now, session: &Session, account: Account, out: &mut Out) {
         let params = &session.params;
         let pins = params.class.pins_user();
-        let account = Account {
-            uid: params.uid,
-            gid: params.gid,
-            name: params.user.clone(),
-            home: params.home.clone(),
-            shell: params.shell.clone(),
-        };
         let uid = params.uid;
         // Whoever has a linger flag lingers again after a login, be it after a termination or before the user database
         // could be asked.
@@ -216,7 +215,10 @@ impl Model {
             out.tell(Change::UserNew(uid));
         }
         let user = self.users.entry(uid).or_insert_with(|| User::new(now, account.clone(), GcMode::Any));
-        user.account = account;
+        // Sessions share the name that is there.
+        if user.account != account {
+            user.account = account;
+        }
         user.announced = known == Some(true) || announced;
         user
     }
@@ -465,6 +467,6 @@ impl Model {
     /// The user's sessions that satisfy a condition, oldest first.
     pub(crate) fn sessions_in(&self, uid: Uid, condition: impl Fn(&Session) -> bool) -> Vec<SessionId> {
         let ids = self.users.get(&uid).into_iter().flat_map(|user| user.sessions.values());
-        ids.filter(|id| self.sessions.get(*id).is_some_and(&condition)).cloned().collect()
+        ids.filter(|id| self.sessions.get(id).is_some_and(&condition)).cloned().collect()
     }
 }

@@ -144,7 +144,8 @@ impl Model {
         }
     }
 
-    fn view_of_session(&self, session: &Session) -> SessionView {
+    /// The session as it is shown, even if it is not among the others any more.
+    pub(crate) fn view_of_session(&self, session: &Session) -> SessionView {
         let params = &session.params;
         let scope = session.scope_name();
         let idle = session.idleness();
@@ -156,13 +157,13 @@ impl Model {
             timestamp_monotonic: session.since.monotonic,
             vtnr: session.vtnr,
             seat: session.seat.clone(),
-            tty: params.tty.clone(),
-            display: params.display.clone(),
+            tty: params.tty.to_string(),
+            display: params.display.to_string(),
             remote: params.remote,
-            remote_host: params.remote_host.clone(),
-            remote_user: params.remote_user.clone(),
-            service: params.service.clone(),
-            desktop: params.desktop.clone(),
+            remote_host: params.remote_host.to_string(),
+            remote_user: params.remote_user.to_string(),
+            service: params.service.to_string(),
+            desktop: params.desktop.to_string(),
             control_group: scope.as_ref().map(|scope| format!("/user.slice/{}/{scope}", params.uid.slice())),
             scope,
             leader: session.leader.map_or(0, |leader| leader.pid),

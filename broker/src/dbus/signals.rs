@@ -18,7 +18,9 @@ pub(crate) fn of(change: &Change) -> zbus::Result<Option<Message>> {
         Change::UserNew(uid) => of_manager("UserNew", uid.get(), path_of_user(*uid))?,
         Change::UserRemoved(uid) => of_manager("UserRemoved", uid.get(), path_of_user(*uid))?,
         Change::SessionNew(id) => of_manager("SessionNew", id.as_str(), path_of_session(id))?,
-        Change::SessionRemoved(id) => of_manager("SessionRemoved", id.as_str(), path_of_session(id))?,
+        Change::SessionRemoved(gone) => {
+            of_manager("SessionRemoved", gone.id.as_str(), path_of_session(&gone.id))?
+        }
         Change::Lock(id) => Message::signal(path_of_session(id), SESSION.name, "Lock").build(&())?,
         Change::Unlock(id) => Message::signal(path_of_session(id), SESSION.name, "Unlock").build(&())?,
         Change::Session(id, changed) => {

@@ -1,9 +1,10 @@
 //! Waiting for many processes at once: one epoll instance holds all pidfds, so that one more session costs one
 //! descriptor and no task. In the kernel an entry takes a file and an epoll item, together about half a KiB; here, one
-//! entry of a map.
+//! entry in each of two maps.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fmt::Display;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -12,19 +13,22 @@ use super::{Context, Result};
 
 /// The processes whose end is waited for.
 #[derive(Debug)]
-pub struct ExitWatch {
+pub struct ExitWatch<K> {
     epoll: OwnedFd,
-    watched: BTreeMap<u64, OwnedFd>,
+    watched: BTreeMap<K, OwnedFd>,
+    /// By the descriptor's number, which is what the kernel calls it by. A descriptor is open as long as it is in here, so that no
+    /// other has its number.
+    keys: BTreeMap<i32, K>,
 }
 
-impl ExitWatch {
+impl<K: Clone + Ord + Display> ExitWatch<K> {
     /// Watches nothing yet.
     ///
     /// # Errors
     /// Out of descriptors.
     pub fn new() -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("create", "epoll instance")?;
-        Ok(Self { epoll, watched: BTreeMap::new() })
+        Ok(Self { epoll, watched: BTreeMap::new(), keys: BTreeMap::new() })
     }
 
     /// Watches a process under a key of the caller's choice, in place of the one that had the key before. A process
@@ -32,7 +36,7 @@ impl ExitWatch {
     ///
     /// # Errors
     /// The descriptor is no pidfd, or the kernel's limit on watches is reached.
-    pub fn add(&mut self, pidfd: OwnedFd, key: u64) -> Result<()> {
+    pub fn add(&mut self, pidfd: OwnedFd, key: K) -> Result<()> {
         self.add_for(pidfd, key, epoll::EventFlags::IN)
     }
 
@@ -41,36 +45,39 @@ impl ExitWatch {
     ///
     /// # Errors
     /// As for [`Self::add`].
-    pub fn add_fifo(&mut self, fifo: OwnedFd, key: u64) -> Result<()> {
+    pub fn add_fifo(&mut self, fifo: OwnedFd, key: K) -> Result<()> {
         // A hang-up is always reported.
         self.add_for(fifo, key, epoll::EventFlags::empty())
     }
 
-    fn add_for(&mut self, fd: OwnedFd, key: u64, what: epoll::EventFlags) -> Result<()> {
-        self.remove(key);
-        let data = epoll::EventData::new_u64(key);
-        epoll::add(&self.epoll, &fd, data, what).context("watch descriptor", key)?;
+    fn add_for(&mut self, fd: OwnedFd, key: K, what: epoll::EventFlags) -> Result<()> {
+        self.remove(&key);
+        let number = fd.as_raw_fd();
+        let data = epoll::EventData::new_u64(u64::from(number.cast_unsigned()));
+        epoll::add(&self.epoll, &fd, data, what).context("watch descriptor of", &key)?;
+        self.keys.insert(number, key.clone());
         self.watched.insert(key, fd);
         Ok(())
     }
 
     /// Stops watching. The descriptor comes back, for whoever wants to send one last signal.
-    pub fn remove(&mut self, key: u64) -> Option<OwnedFd> {
-        let pidfd = self.watched.remove(&key)?;
+    pub fn remove(&mut self, key: &K) -> Option<OwnedFd> {
+        let pidfd = self.watched.remove(key)?;
+        self.keys.remove(&pidfd.as_raw_fd());
         let _ = epoll::delete(&self.epoll, &pidfd);
         Some(pidfd)
     }
 
     /// The pidfd that is watched under a key.
-    pub fn get(&self, key: u64) -> Option<BorrowedFd<'_>> {
-        self.watched.get(&key).map(AsFd::as_fd)
+    pub fn get(&self, key: &K) -> Option<BorrowedFd<'_>> {
+        self.watched.get(key).map(AsFd::as_fd)
     }
 
     /// The keys of the processes that have exited, which are no longer watched from now on. Never waits.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn drain(&mut self) -> Result<Vec<u64>> {
+    pub fn drain(&mut self) -> Result<Vec<K>> {
         let mut exited = Vec::new();
         loop {
             let mut events = Vec::with_capacity(64);
@@ -82,8 +89,10 @@ impl ExitWatch {
                 Err(error) => return Err(error).context("wait for", "watched processes"),
             }
             for event in events {
-                let key = event.data.u64();
-                if self.remove(key).is_some() {
+                // What was put there are those 32 bits.
+                let number = (event.data.u64() as u32).cast_signed();
+                if let Some(key) = self.keys.get(&number).cloned() {
+                    self.remove(&key);
                     exited.push(key);
                 }
             }
@@ -92,7 +101,7 @@ impl ExitWatch {
 }
 
 /// Readable when [`ExitWatch::drain`] has something to say: for [`Readiness`](super::Readiness).
-impl AsFd for ExitWatch {
+impl<K> AsFd for ExitWatch<K> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
     }
@@ -125,7 +134,7 @@ mod tests {
                 children.push(child);
             }
             assert!(watch.drain().unwrap().is_empty());
-            assert!(watch.remove(9).is_some() && watch.remove(9).is_none());
+            assert!(watch.remove(&9).is_some() && watch.remove(&9).is_none());
             for child in &mut children {
                 child.stdin.take();
             }
@@ -155,7 +164,7 @@ mod tests {
         watch.add(first_fd, 1).unwrap();
         watch.add(second_fd, 1).unwrap();
         assert_eq!(watch.drain().unwrap(), [1]);
-        assert!(watch.get(1).is_none());
+        assert!(watch.get(&1).is_none());
         drop(first.stdin.take());
         first.wait().unwrap();
     }

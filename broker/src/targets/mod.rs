@@ -17,7 +17,7 @@ use usher_model::{Account, Model};
 use usher_protocol::ids::Uid;
 
 use crate::inbox::Broker;
-use crate::witness::{Incident, Kind, Witness};
+use crate::witness::{Facts, Incident, Kind};
 use systemctl::Verb;
 
 /// While a session of the user is in the foreground of a seat.
@@ -91,10 +91,10 @@ pub(crate) struct Targets {
 impl Targets {
     /// From what is there already. What an earlier usherd has told the managers is not known. To be called inside a tokio
     /// runtime.
-    pub(crate) fn new(witness: &Witness, model: &Model, broker: Broker) -> Self {
+    pub(crate) fn new(model: &Model, broker: Broker) -> Self {
         let mut people: HashMap<Uid, Person> =
             model.list_users().map(|(uid, _)| (uid, Person::default())).collect();
-        for facts in witness.sessions().filter(|facts| facts.class.pins_user()) {
+        for facts in model.sessions().into_iter().map(Facts::from).filter(|facts| facts.class.pins_user()) {
             let person = people.entry(facts.uid).or_default();
             person.sessions += 1;
             person.in_front += usize::from(facts.in_front);

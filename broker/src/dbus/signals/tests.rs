@@ -66,8 +66,15 @@ fn check_changed<const N: usize>(
 
 #[test]
 fn sessions_come_and_go() {
+    let gone = serde_json::json!({
+        "id": "1", "uid": 1000, "user": "alice", "timestamp": 1, "timestamp_monotonic": 1, "tty": "", "display": "",
+        "remote": false, "remote_host": "", "remote_user": "", "service": "login", "desktop": "", "leader": 0,
+        "type": "tty", "class": "user", "active": false, "state": "closing", "idle_hint": false, "idle_since": 0,
+        "idle_since_monotonic": 0, "locked_hint": false,
+    });
+    let gone = Box::new(serde_json::from_value(gone).unwrap());
     for (change, name) in
-        [(Change::SessionNew(one()), "SessionNew"), (Change::SessionRemoved(one()), "SessionRemoved")]
+        [(Change::SessionNew(one()), "SessionNew"), (Change::SessionRemoved(gone), "SessionRemoved")]
     {
         let message = made(change);
         check_header(&message, "/org/freedesktop/login1", &MANAGER, name);

@@ -144,7 +144,7 @@ fn only_so_many_are_remembered() {
         world.close_by(ROOT, Some(other), &session).unwrap();
         assert_eq!(world.kernel.place_of(other), Some(&Place::Elsewhere));
     }
-    assert!(world.model.sessions[&session].leaving.len() <= 16);
+    assert!(world.model.sessions.get(&session).unwrap().leaving.len() <= 16);
     world.close_by(ROOT, Some(child), &session).unwrap();
     assert_eq!(world.state(&session), None);
 }

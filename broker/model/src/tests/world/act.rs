@@ -442,7 +442,7 @@ fn in_words(change: &Change) -> String {
         Change::UserRemoved(uid) => format!("tell user {uid} is gone"),
         Change::ManagerReady(uid) => format!("tell user {uid} has a manager"),
         Change::SessionNew(id) => format!("tell session {id} is new"),
-        Change::SessionRemoved(id) => format!("tell session {id} is gone"),
+        Change::SessionRemoved(gone) => format!("tell session {} is gone", gone.id),
         Change::Session(id, properties) => format!("tell session {id} {properties:?}"),
         Change::User(uid, properties) => match properties.as_slice() {
             [UserProperty::Display(display)] => format!("tell user {uid} display {}", who(display)),

@@ -89,7 +89,7 @@ impl World {
     fn check_answer(&self, answer: &Answer) {
         let Answer::Opened { reply, since, continues } = answer else { return };
         let Some(id) = reply.session.as_ref() else { return assert!(reply.existing && since.is_none()) };
-        let uid = self.model.sessions[id].uid();
+        let uid = self.model.sessions.get(id).unwrap().uid();
         let on_file = self.kernel.session_files.get(id);
         let saved = self.is_saved(&StateFile::Session(id.clone()));
         assert!(on_file.is_some() || !saved, "a session is on file before anyone hears of it: {reply:?}");
@@ -190,7 +190,7 @@ impl World {
                 "a cgroup is left of {uid}: {id}"
             );
         }
-        for (id, session) in &model.sessions {
+        for (id, session) in model.sessions.iter() {
             let watched = session.leader.filter(|_| !session.released);
             // After a restart that of a session which has been handed back is watched, too.
             assert!(session.released || self.leaders.get(id).copied() == watched, "leader of {id}");
@@ -277,7 +277,7 @@ impl World {
 }
 
 fn check_sessions(model: &Model) {
-    for (id, session) in &model.sessions {
+    for (id, session) in model.sessions.iter() {
         let user = model.users.get(&session.uid()).expect("a session has a user");
         assert_eq!((&session.id, user.sessions.get(&session.seq)), (id, Some(id)));
         assert!(!session.may_gc(), "{id} is over");
@@ -299,7 +299,7 @@ fn check_sessions(model: &Model) {
         assert!(session.leader == Some(*leader) && !session.released, "{session:?}");
     }
     let seated: Vec<&SessionId> = model.seat0.sessions().collect();
-    assert!(seated.iter().all(|id| model.sessions.contains_key(*id)), "{seated:?}");
+    assert!(seated.iter().all(|id| model.sessions.contains_key(id)), "{seated:?}");
 }
 
 fn check_seat(model: &Model) {
@@ -318,7 +318,7 @@ fn check_seat(model: &Model) {
 
 fn check_control(model: &Model) {
     let mut controlled = 0;
-    for (id, session) in &model.sessions {
+    for (id, session) in model.sessions.iter() {
         assert!(!(session.is_closing() && (session.fifo || session.signed_off)), "{session:?}");
         assert_eq!(model.timers.contains(&Timer::Release(id.clone())), session.signed_off, "{session:?}");
         let changed = session.params.kind != session.original_kind;
@@ -334,7 +334,7 @@ fn check_control(model: &Model) {
 
 fn check_users(model: &Model) {
     for (uid, user) in &model.users {
-        let sessions: Vec<_> = user.sessions.values().map(|id| &model.sessions[id]).collect();
+        let sessions: Vec<_> = user.sessions.values().map(|id| model.sessions.get(id).unwrap()).collect();
         let pinning = sessions.iter().filter(|s| s.params.class.pins_user()).count();
         assert_eq!(user.pinning, pinning, "{user:?}");
         let wanting = sessions.iter().filter(|s| s.wants_manager() && !s.is_closing()).count();
@@ -361,7 +361,7 @@ fn check_users(model: &Model) {
         assert!(!has_an_end || model.timers.contains(&Timer::Manager(*uid)), "for ever: {user:?}");
         let candidate = sessions.iter().any(|s| is_on_display(s) && s.params.class.display_candidate());
         assert_eq!(user.display.is_some(), candidate, "{user:?}");
-        let display = user.display.as_ref().map(|id| &model.sessions[id]);
+        let display = user.display.as_ref().map(|id| model.sessions.get(id).unwrap());
         assert!(display.is_none_or(|s| s.uid() == *uid && is_on_display(s)), "{user:?}");
     }
 }

@@ -65,7 +65,7 @@ impl Follower {
         let seat = model.seats().pop().unwrap();
         Self {
             users: model.users().into_iter().map(|user| (user.uid, user.display)).collect(),
-            sessions: model.sessions.keys().map(|id| (id.clone(), Seen::of(model, id))).collect(),
+            sessions: model.sessions.iter().map(|(id, _)| (id.clone(), Seen::of(model, id))).collect(),
             active: seat.active,
         }
     }
@@ -84,7 +84,8 @@ impl Follower {
                 assert!(self.users.contains_key(&seen.uid), "{id} is here before its user");
                 assert_eq!(self.sessions.insert(id.clone(), seen), None, "{id} is here already");
             }
-            Change::SessionRemoved(id) => {
+            Change::SessionRemoved(gone) => {
+                let id = gone.id;
                 assert!(!model.knows_session(&id), "{id} is still here");
                 assert!(self.sessions.remove(&id).is_some(), "{id} was not here");
             }
