@@ -11,16 +11,20 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{Layer, Registry, reload};
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
-/// Starts logging, to syslog or wherever that is best. `USHERD_LOG` chooses what is logged, in tracing's filter language;
-/// `info` if it is not set.
+/// Starts logging, to syslog or wherever that is best. `USHERD_LOG` chooses what is logged: a level, or levels of parts of
+/// the program with commas between them (`info,usher_broker::dbus=debug`, the syntax of tracing-subscriber's `Targets`);
+/// `info` if it is not set or is none.
 pub(crate) fn start(to_syslog: bool) {
-    let filter = EnvFilter::try_from_env("USHERD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let wish =
+        std::env::var("USHERD_LOG").ok().filter(|text| !text.is_empty()).and_then(|text| text.parse().ok());
+    let filter = wish.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let (filter, logging) = changeable(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let watched = std::io::stderr().is_terminal();
@@ -69,7 +73,7 @@ fn is_journal_stream() -> bool {
 /// What is logged, and where: the first can be changed.
 #[derive(Debug, Clone)]
 pub(crate) struct Logging {
-    filter: reload::Handle<EnvFilter, Registry>,
+    filter: reload::Handle<Targets, Registry>,
     level: Arc<AtomicU8>,
     target: Target,
 }
@@ -83,8 +87,8 @@ pub(crate) enum Target {
     Console,
 }
 
-fn changeable(filter: EnvFilter) -> (reload::Layer<EnvFilter, Registry>, Logging) {
-    let level = Level::of(filter.max_level_hint().unwrap_or(LevelFilter::TRACE));
+fn changeable(filter: Targets) -> (reload::Layer<Targets, Registry>, Logging) {
+    let level = Level::of(Layer::<Registry>::max_level_hint(&filter).unwrap_or(LevelFilter::TRACE));
     let (layer, filter) = reload::Layer::new(filter);
     (layer, Logging { filter, level: Arc::new(level.0.into()), target: Target::Console })
 }
@@ -100,7 +104,7 @@ impl Logging {
     /// # Errors
     /// There is no log any more.
     pub(crate) fn set_level(&self, level: Level) -> Result<(), reload::Error> {
-        self.filter.reload(EnvFilter::default().add_directive(level.filter().into()))?;
+        self.filter.reload(Targets::new().with_default(level.filter()))?;
         self.level.store(level.0, Ordering::Relaxed);
         Ok(())
     }
@@ -197,7 +201,7 @@ pub(crate) mod tests {
 
     /// Runs something with a log of its own, that starts with this filter.
     pub(crate) fn with_log(filter: &str, run: impl FnOnce(&Logging, &dyn Fn() -> [bool; 4])) {
-        let (filter, logging) = changeable(EnvFilter::new(filter));
+        let (filter, logging) = changeable(filter.parse().unwrap());
         let lines = Lines::default();
         let writer = lines.clone();
         let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_ansi(false);
