@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory as _, Parser};
@@ -13,7 +14,7 @@ use crate::fifos::Fifos;
 use crate::followers::{Follower, Followers};
 use crate::hooks::Hooks;
 use crate::inbox::Broker;
-use crate::interpret::Interpreter;
+use crate::interpret::{Interpreter, Placing};
 use crate::leaders::Leaders;
 use crate::linger::LingerWriter;
 use crate::lookups::Lookups;
@@ -29,10 +30,13 @@ use crate::status::Status;
 use crate::sys::cgroup::CgroupRoot;
 use crate::sys::rcu::Expediter;
 use crate::sys::vt::{self, Foreground};
-use crate::sys::{Readiness, accounts, clock, limits, mount, rcu};
+use crate::sys::{self, Readiness, accounts, clock, limits, mount, rcu};
 use crate::targets::Targets;
 use crate::witness::Witness;
 use crate::{check, crash, dbus, forgotten, logging, restore, rivals, settings};
+
+/// For so long a thread that has nothing to do waits for more. It keeps some of what was free when it worked.
+const THREADS_REST: Duration = Duration::from_secs(1);
 
 /// The login and session broker
 ///
@@ -89,8 +93,10 @@ pub fn main() -> ExitCode {
     if arguments.check {
         return check::run(arguments.root);
     }
+    sys::memory::start_again_with_little(std::env::args_os());
     // Before anything else is opened, or it could be taken for what usherd was started with.
     let service_manager = Ready::new(arguments.ready_fd);
+    sys::memory::keep_little();
     logging::start(arguments.syslog);
     match service_manager.and_then(serve) {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,6 +130,7 @@ fn serve(service_manager: Ready) -> Result<()> {
     crash::point(crash::START_LOCKED);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .thread_keep_alive(THREADS_REST)
         .build()
         .context("cannot start the asynchronous runtime")?;
     runtime.block_on(start(&lock, service_manager))?;
@@ -187,6 +194,7 @@ async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
         leaders,
         fifos: Fifos::new()?,
         scopes: Scopes::new(cgroups.clone(), Expediter::new(configuration.expedite_rcu))?,
+        placing: Placing::default(),
         managers: Managers::new(broker.clone(), cgroups.clone(), choices, words.clone()),
         linger: LingerWriter::start(broker.clone()),
         resizer: Resizer::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{error, info, warn};
 use usher_model::record::RuntimeDir;
 use usher_model::{Answer, Change, Effect, Event, Model, News, RequestId, Severity, StateFile};
@@ -27,6 +27,19 @@ use crate::sys::mount::Wanted;
 use crate::sys::{self, mount};
 use crate::{counter, crash, teardown};
 
+/// So many leaders at most are put into their cgroups by threads at the same time. The kernel moves one process at a time, so that
+/// more threads would wait for each other, each with memory of its own.
+const PLACING_MAX: usize = 4;
+
+/// Whose turn it is to be put into a cgroup by a thread.
+pub(crate) struct Placing(Arc<Semaphore>);
+
+impl Default for Placing {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(PLACING_MAX)))
+    }
+}
+
 /// Everything that effects act on.
 pub(crate) struct Interpreter {
     pub(crate) broker: Broker,
@@ -35,6 +48,7 @@ pub(crate) struct Interpreter {
     pub(crate) leaders: Leaders,
     pub(crate) fifos: Fifos,
     pub(crate) scopes: Scopes,
+    pub(crate) placing: Placing,
     pub(crate) managers: Managers,
     pub(crate) linger: LingerWriter,
     pub(crate) resizer: Resizer,
@@ -238,7 +252,10 @@ impl Interpreter {
     fn create_scope(&self, uid: Uid, session: SessionId, leader: LeaderPid) {
         let broker = self.broker.clone();
         let create = self.scopes.creation();
+        let placing = self.placing.0.clone();
         tokio::spawn(async move {
+            // Nobody closes it: in order, one after the other.
+            let _turn = placing.acquire_owned().await;
             let id = session.clone();
             let result = match tokio::task::spawn_blocking(move || create(uid, &id, leader)).await {
                 Ok(result) => result.map_err(|error| error.to_string()),

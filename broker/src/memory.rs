@@ -1,5 +1,6 @@
-//! Memory that a rush has taken goes back to the system when the rush is over. The allocator keeps what is free below
-//! anything that is not: of thousands of sessions or connections one that stays keeps the memory of all.
+//! Memory that something has taken goes back to the system when it is over. The allocator keeps what is free below anything
+//! that is not: of thousands of sessions or connections one that stays keeps the memory of all. And the kernel keeps mapped
+//! what was ever executed, of the start, too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,36 +10,41 @@ use tokio::sync::Notify;
 
 use crate::sys;
 
-/// After so many connections and sessions have ended it is worth a look: together they had about a megabyte.
-const MANY: usize = 256;
-/// More of a rush end soon after the first.
-const REST: Duration = Duration::from_secs(1);
+/// It is over when nothing has ended for so long. Threads that have worked for it have ended by then, too.
+const REST: Duration = Duration::from_millis(1500);
+/// So many rests at most: some rushes never end.
+const RESTS: usize = 10;
 
-/// Counts what ends.
+/// Counts what ends: connections, calls on the bus, sessions.
 #[derive(Clone, Default)]
 pub(crate) struct Memory(Arc<Ended>);
 
 #[derive(Default)]
 struct Ended {
     count: AtomicUsize,
-    many: Notify,
+    some: Notify,
 }
 
 impl Memory {
-    /// So many connections or sessions have ended.
+    /// So many of them have ended.
     pub(crate) fn ended(&self, count: usize) {
-        if self.0.count.fetch_add(count, Ordering::Relaxed) + count >= MANY {
-            self.0.many.notify_one();
-        }
+        self.0.count.fetch_add(count, Ordering::Relaxed);
+        self.0.some.notify_one();
     }
 
-    /// Gives back what is free, whenever many have ended. Never returns.
+    /// Gives back what nobody needs any more: after the start, then whenever something has ended and no more of it does. Never
+    /// returns, and wakes nobody while nothing happens.
     pub(crate) async fn give_back(self) {
         loop {
-            self.0.many.notified().await;
-            tokio::time::sleep(REST).await;
-            self.0.count.store(0, Ordering::Relaxed);
+            for _ in 0..RESTS {
+                let before = self.0.count.load(Ordering::Relaxed);
+                tokio::time::sleep(REST).await;
+                if self.0.count.load(Ordering::Relaxed) == before {
+                    break;
+                }
+            }
             sys::memory::give_back();
+            self.0.some.notified().await;
         }
     }
 }

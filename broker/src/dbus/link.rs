@@ -84,6 +84,8 @@ async fn own_login1(link: &Arc<Link>) {
     if !own(link, LOGIN1).await {
         return;
     }
+    // To find the bus and to be known there takes much code, once.
+    link.facade.service.memory.ended(1);
     // As logind does when it starts: seats are there before anybody sits down.
     for seat in link.facade.service.broker.query(Model::seats).await.unwrap_or_default() {
         if let Ok(signal) = signals::seat_new(&seat.id) {
@@ -161,6 +163,7 @@ impl Link {
         tokio::spawn(async move {
             let answer = link.work_on(&message, sender, place).await;
             link.answer(&message, answer);
+            link.facade.service.memory.ended(1);
         });
     }
 

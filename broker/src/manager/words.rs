@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::pipe::fcntl_setpipe_size;
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::{OpenOptions, Receiver};
 use tokio::task::AbortHandle;
 use tracing::{debug, info};
@@ -106,15 +105,18 @@ impl Words {
         }
     }
 
-    async fn hear(self, uid: Uid, mut receiver: Receiver) {
+    async fn hear(self, uid: Uid, receiver: Receiver) {
         let mut lines = Lines::default();
-        let mut piece = vec![0; PIECE];
-        while let Ok(read @ 1..) = receiver.read(&mut piece).await {
+        while let Ok(piece) = next_piece(&receiver).await {
+            if piece.is_empty() {
+                break;
+            }
             let mut count = 0;
-            lines.take(piece.get(..read).unwrap_or_default(), |line| {
+            lines.take(&piece, |line| {
                 count += 1;
                 self.keep(uid, line, count <= LOGGED);
             });
+            drop(piece);
             if count > LOGGED {
                 info!(%uid, "user manager: ({} lines more than the log has room for)", count - LOGGED);
             }
@@ -137,5 +139,18 @@ impl Words {
 
     fn open(&self) -> MutexGuard<'_, HashMap<Uid, Heard>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is there to read, as soon as there is something; nothing at the end. There is no memory for it before: managers say little,
+/// and there is one a user.
+async fn next_piece(receiver: &Receiver) -> io::Result<Vec<u8>> {
+    loop {
+        receiver.readable().await?;
+        let mut piece = Vec::with_capacity(PIECE);
+        match receiver.try_read_buf(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result.map(|_| piece),
+        }
     }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Connection {
     told: Option<SessionId>,
 }
 
-/// Serves one connection to its end.
+/// Serves one connection to its end. What a call needs is in a box as long as the call takes: thousands may be connected
+/// and say nothing.
 pub(crate) async fn serve(stream: UnixStream, peer: Peer, place: Place, service: Service) -> io::Result<()> {
     let (decoder, patient) = (Decoder::new(MAX_REQUEST), peer.uid.is_root());
     let mut connection = Connection { stream, patient, decoder, passed: None, told: None };
@@ -68,14 +69,14 @@ pub(crate) async fn serve(stream: UnixStream, peer: Peer, place: Place, service:
         let passed = connection.passed.take();
         if let Some(method) = systemd_login::method_of(&request) {
             let mut replies = Replies { connection: &mut connection, request: &request, place: &place, turn };
-            systemd_login::answer(method, &request, &peer, passed, &service, &mut replies).await?;
+            Box::pin(systemd_login::answer(method, &request, &peer, passed, &service, &mut replies)).await?;
             continue;
         }
         match Call::parse(&request.method, request.parameters.as_deref()) {
             Ok(call) => {
                 let mut replies =
                     Replies { connection: &mut connection, request: &request, place: &place, turn };
-                calls::answer(call, &peer, passed, &service, &mut replies).await?;
+                Box::pin(calls::answer(call, &peer, passed, &service, &mut replies)).await?;
             }
             Err(refusal) if request.oneway => {
                 tracing::debug!(uid = %peer.uid, %refusal, "oneway call refused")
@@ -211,7 +212,7 @@ impl Connection {
     /// kernel: there is no room.
     async fn receive(&mut self) -> io::Result<usize> {
         let Self { stream, decoder, passed, .. } = self;
-        // The buffer is here, and not in what waits: thousands may be connected and say nothing.
+        // The buffer is here, and not in what waits.
         let receive = || {
             let mut buffer = [0_u8; 4096];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

@@ -100,6 +100,33 @@ pub(super) fn trim_heap() {
     }
 }
 
+/// Has all threads share one heap, and limits what the allocator keeps, mallopt(3): what has at least `large` bytes is mapped by
+/// itself, and at most `spare` bytes stay free at the heap's end. Other C libraries than glibc are told nothing.
+pub(super) fn set_up_heap(large: i32, spare: i32) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) takes two numbers, is thread-safe, and refuses values that it does not know.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, large);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, spare);
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = (large, spare);
+}
+
+/// Lets go of code that is the same in its file, until it is needed again.
+pub(super) fn let_go_of_code() {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    for (start, length) in super::memory::untouched_code(&maps) {
+        // SAFETY: MADV_DONTNEED on a private mapping of a file brings back the file's content at the next access, and that
+        // is what was there: this process cannot write to the mapping and, as the kernel has just said, has no page of its
+        // own in it. The mapping is still the same one: usherd unloads no code. What fails changes nothing.
+        unsafe {
+            libc::madvise(start as *mut libc::c_void, length, libc::MADV_DONTNEED);
+        }
+    }
+}
+
 /// linux/sched.h; libc's constants are of a type too narrow for them.
 const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 const CLONE_INTO_CGROUP: u64 = 1 << 33;

@@ -135,3 +135,13 @@ fn one_request_of_a_connection_is_worked_on_at_a_time() {
         assert!(second.is_err(), "the second is in the inbox, and the first has no answer");
     });
 }
+
+#[test]
+fn a_silent_connection_takes_little_memory() {
+    with_a_paused_clock(async || {
+        let (service, _inbox) = service();
+        let (_client, stream) = UnixStream::pair().unwrap();
+        let size = size_of_val(&serve_one(stream, 1000, service));
+        assert!(size <= 2048, "{size} bytes");
+    });
+}
