@@ -129,6 +129,11 @@ fn usherd() -> String {
          org.freedesktop.LogControl1 on the system bus changes it.",
     );
     page.entry("*NOTIFY_SOCKET*", "Where to say that logins are served, by the protocol of sd_notify(3).");
+    page.entry(
+        "*GLIBC_TUNABLES*",
+        "If it is not set, usherd sets it and executes itself once more, as the same process, so that memory of sessions that \
+         are over goes back to the system. If it is set, it stays as it is.",
+    );
     page.heading("FILES");
     for (path, text) in [
         ("/etc/usher/usher.conf", "The settings, see usher.conf(5)."),
