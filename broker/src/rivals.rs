@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 /// What the kernel calls their processes (/proc/PID/comm: at most 15 characters), and how each is stopped.
 const RIVALS: &[(&str, &str)] = &[
-    ("systemd-logind", "systemctl stop systemd-logind && systemctl enable --now usherd"),
+    ("systemd-logind", "systemctl enable usherd && reboot"),
     ("elogind", "stop and disable its service"),
     ("elogind-daemon", "stop and disable its service"),
     ("turnstiled", "stop and disable its service"),

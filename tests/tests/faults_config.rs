@@ -139,8 +139,7 @@ fn only_root_runs_it() {
 #[test]
 fn beside_another_broker_it_refuses() {
     let machine = machine(QUICK);
-    for (name, advice) in
-        [("systemd-logind", "systemctl stop systemd-logind"), ("elogind", "disable its service")]
+    for (name, advice) in [("systemd-logind", "systemctl enable usherd"), ("elogind", "disable its service")]
     {
         let program = format!("/tmp/{name}");
         machine.run(&["cp", "/bin/sleep", &program]);

@@ -62,7 +62,7 @@ pub(crate) async fn refuse_rival() -> anyhow::Result<()> {
     let Ok(Some(rival)) = timeout(PATIENCE_AT_START, find_rival()).await else { return Ok(()) };
     bail!(
         "{rival} owns the name {LOGIN1} on the system bus: it manages this machine's sessions; to use usher, first stop and \
-         disable it (for systemd-logind: systemctl stop systemd-logind && systemctl enable --now usherd)"
+         disable it (for systemd-logind: systemctl enable usherd && reboot)"
     );
 }
 

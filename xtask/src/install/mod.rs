@@ -301,9 +301,7 @@ fn what_is_left(layout: &Layout) -> String {
         Some(Init::S6) => "add usherd to your s6-rc database, or to your scan directory",
         Some(Init::Dinit) => "dinitctl enable usherd",
         Some(Init::Sysvinit) => "update-rc.d usherd defaults && service usherd start",
-        Some(Init::Systemd) => {
-            "systemctl stop systemd-logind && systemctl enable usherd && systemctl start usherd"
-        }
+        Some(Init::Systemd) => "systemctl enable usherd && reboot",
         None => "run it from your init, as root and in the foreground",
     };
     let program = |path: &str| layout.prefix.join(path).display().to_string();

@@ -9,11 +9,11 @@ const SEATD: &str = "brokers.seatd";
 
 /// Names of processes, of which the kernel keeps 15 characters, what to call them, and how each is stopped.
 const RIVALS: [(&str, &str, &str); 5] = [
-    ("systemd-logind", "systemd-logind", "systemctl stop systemd-logind && systemctl enable --now usherd"),
-    ("elogind", "elogind", "stop its service and take it out of the boot"),
-    ("elogind-daemon", "elogind", "stop its service and take it out of the boot"),
-    ("turnstiled", "turnstiled", "stop its service and take it out of the boot"),
-    ("console-kit-dae", "ConsoleKit", "stop its service and take it out of the boot"),
+    ("systemd-logind", "systemd-logind", "systemctl enable usherd && reboot"),
+    ("elogind", "elogind", "stop its service and take it out of the boot; then restart usherd"),
+    ("elogind-daemon", "elogind", "stop its service and take it out of the boot; then restart usherd"),
+    ("turnstiled", "turnstiled", "stop its service and take it out of the boot; then restart usherd"),
+    ("console-kit-dae", "ConsoleKit", "stop its service and take it out of the boot; then restart usherd"),
 ];
 
 pub(super) fn check(machine: &Machine) -> Vec<Finding> {
@@ -30,7 +30,7 @@ pub(super) fn check(machine: &Machine) -> Vec<Finding> {
                     "{shown} (process {}) runs: two session brokers fight over the same logins.",
                     process.pid
                 ),
-                format!("{advice}; then restart usherd"),
+                advice,
             )
         }));
     }
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(verdict(&findings, RUNNING), Verdict::Problem);
         assert!(words(&findings, RUNNING).contains("elogind (process 82)"));
         let findings = check(&Fixture::new().process(9, "systemd-logind", 0).machine);
-        assert!(words(&findings, RUNNING).contains("systemctl stop systemd-logind"));
+        assert!(words(&findings, RUNNING).contains("systemctl enable usherd && reboot"));
         let hidden = Fixture::new().changed(|machine| machine.processes.clear());
         assert_eq!(verdict(&check(&hidden.machine), RUNNING), Verdict::Skipped);
     }
