@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -36,6 +36,14 @@ pub(super) fn is_empty() -> bool {
 /// Looks at the machine's directories.
 pub(super) fn list() -> Listing {
     list_in(&DIRECTORIES.each_ref().map(PathBuf::as_path), Path::new("/"), 0)
+}
+
+/// Whether a hook is a program or a script that says what runs it. execvp(3) gives everything else to a shell, which would run a
+/// text that became executable by mistake.
+pub(super) fn is_program(hook: &Path) -> io::Result<bool> {
+    let mut head = Vec::new();
+    fs::File::open(hook)?.take(4).read_to_end(&mut head)?;
+    Ok(head.starts_with(b"#!") || head == *b"\x7fELF")
 }
 
 /// Everything from `top` downwards has to be that owner's.

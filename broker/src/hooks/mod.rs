@@ -161,7 +161,11 @@ async fn run(hook: &Path, incident: &Incident, limit: Duration) {
     command.env_clear().envs(environment(incident)).current_dir("/");
     let name = hook.display();
     let what = described(incident);
-    let outcome = programs::run(command, limit, |line| info!("hook {name}, {what}: {line}")).await;
+    let outcome = match directory::is_program(hook) {
+        Ok(true) => programs::run(command, limit, |line| info!("hook {name}, {what}: {line}")).await,
+        Ok(false) => Err(rustix::io::Errno::NOEXEC.into()),
+        Err(error) => Err(error),
+    };
     match outcome {
         Ok(Outcome::Ended(status)) if status.success() => {}
         Ok(Outcome::Ended(status)) => warn!("hook {name} has failed for {what}: {status}"),

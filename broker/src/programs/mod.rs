@@ -31,8 +31,8 @@ pub(crate) enum Outcome {
     Stuck,
 }
 
-/// Runs a program with nothing on its standard input; calls with each line of what it says. Its standard streams are set
-/// here.
+/// Runs a program with nothing on its standard input; calls with each line of what it says. Its standard streams and its limit on
+/// open descriptors are set here.
 ///
 /// # Errors
 /// It cannot be started.
@@ -103,6 +103,7 @@ impl Group {
 
     fn start_now(mut command: Command) -> io::Result<Self> {
         use std::os::unix::process::CommandExt;
+        sys::limits::expected(&mut command);
         let mut child = command.process_group(0).spawn()?;
         match pidfd::open(child.id()) {
             Ok(fd) => Ok(Self { child, fd, over: false }),

@@ -2,18 +2,23 @@
 
 use std::fs;
 
+use std::process::Command;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::raw;
 
 /// Room for as many sessions as anybody will have: what systemd gives its services, too.
 const OPEN_FILES: u64 = 524_288;
+
+/// The soft limit that programs expect: select(2) breaks beyond it. systemd gives its services the same.
+const OPEN_FILES_SOFT: u64 = 1024;
 
 /// The limits on open descriptors, before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenFiles {
     /// What usherd may have now.
     pub now: u64,
-    /// The soft limit that it was started with. Children want it back: programs that use select(2) break beyond 1024.
-    pub soft_before: u64,
     /// The hard limit that it was started with.
     pub hard_before: u64,
 }
@@ -32,7 +37,12 @@ pub fn raise_open_files() -> OpenFiles {
         raise(hard.min(wanted));
     }
     let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    OpenFiles { now, soft_before: before.current.unwrap_or(u64::MAX), hard_before: hard }
+    OpenFiles { now, hard_before: hard }
+}
+
+/// Has a program started with the soft limit on open descriptors that programs expect, and not with usherd's own.
+pub fn expected(command: &mut Command) {
+    raw::limit_open_files(command, OPEN_FILES_SOFT);
 }
 
 /// The memory that this machine, or the container that it is, may use, in bytes.
@@ -71,7 +81,13 @@ mod tests {
     #[test]
     fn descriptors_are_raised_to_the_hard_limit_at_least() {
         let files = raise_open_files();
-        assert!(files.now >= files.soft_before, "{files:?}");
         assert!(files.now >= files.hard_before.min(OPEN_FILES), "{files:?}");
+
+        let mut shell = Command::new("sh");
+        expected(shell.args(["-c", "ulimit -Sn; ulimit -Hn"]));
+        let said = String::from_utf8(shell.output().unwrap().stdout).unwrap();
+        let hard =
+            getrlimit(Resource::Nofile).maximum.map_or("unlimited".to_owned(), |hard| hard.to_string());
+        assert_eq!(said.lines().collect::<Vec<_>>(), ["1024", &hard]);
     }
 }

@@ -3,8 +3,10 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -39,6 +41,20 @@ pub(super) fn inherited(number: i32) -> io::Result<OwnedFd> {
     // SAFETY: from_raw_fd wants a descriptor that is open and nobody else's. It is open, as fcntl has found, and as
     // nothing was opened in this process yet, it is one that the process was given.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Has a program started with a soft limit on open descriptors; the hard limit stays.
+pub(super) fn limit_open_files(command: &mut Command, soft: u64) {
+    let limit = move || {
+        let before = getrlimit(Resource::Nofile);
+        let soft = before.maximum.map_or(soft, |hard| soft.min(hard));
+        setrlimit(Resource::Nofile, Rlimit { current: Some(soft), ..before }).map_err(io::Error::from)
+    };
+    // SAFETY: what pre_exec runs between fork and exec has to be async-signal-safe and must not allocate: these are two
+    // system calls on memory of this closure, and an error made of a number.
+    unsafe {
+        command.pre_exec(limit);
+    }
 }
 
 /// The kinds of SysV IPC objects.
