@@ -18,8 +18,8 @@ use super::usherd::{self, Memory, Usherd};
 /// usherd logs this when it has noticed that the bus is no more.
 const GONE: &str = "the system bus has gone";
 /// So long nothing may have woken usherd before it is watched, and threads that did something for logins have to have
-/// ended, as they do when they have had nothing to do for ten seconds: the rest of what went before is not what wakes it.
-const SETTLED: Duration = Duration::from_secs(1);
+/// ended; memory goes back a second and a half after the last of it. The rest of what went before is not what wakes it.
+const SETTLED: Duration = Duration::from_secs(3);
 /// At most so long that is waited for. A thread that never ends is watched, too.
 const PATIENCE: Duration = Duration::from_secs(15);
 

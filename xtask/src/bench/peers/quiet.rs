@@ -12,7 +12,7 @@ use crate::bench::plan::Plan;
 
 /// So long nothing may have happened before the watch begins: the rest of what went before is not what wakes
 /// anybody. Threads that did something for logins have to have ended, as they do when they have had nothing to do for a while.
-const SETTLED: Duration = Duration::from_secs(2);
+const SETTLED: Duration = Duration::from_secs(3);
 /// At most so long that is waited for. A thread that never ends is watched, too.
 const PATIENCE: Duration = Duration::from_secs(15);
 
