@@ -98,8 +98,8 @@ pub fn has_exited(fd: impl AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut fds = [PollFd::new(&fd, PollFlags::IN)];
-    // What cannot be asked is not there any more.
-    poll(&mut fds, Some(&now)).map_or(true, |ready| ready > 0)
+    // A signal to usherd is no news of the process. What cannot be asked otherwise is not there any more.
+    rustix::io::retry_on_intr(|| poll(&mut fds, Some(&now))).map_or(true, |ready| ready > 0)
 }
 
 /// The process that has this number now, and the virtual terminal that it is controlled by, if its controlling terminal
@@ -184,6 +184,7 @@ mod tests {
     use rustix::event::{PollFd, PollFlags, poll};
     use std::fs;
     use std::process::{Child, Command, Stdio, id};
+    use std::sync::atomic::AtomicBool;
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap()
@@ -208,6 +209,26 @@ mod tests {
         assert_eq!(pid_of(&fd).unwrap(), None);
         assert!(signal(&fd, 15).unwrap_err().is_gone());
         assert!(open(leader.pid).unwrap_err().is_gone());
+    }
+
+    /// poll(2) ends at a signal with a handler, even if it does not wait.
+    #[test]
+    fn a_signal_to_usherd_is_no_news_of_a_process() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let _handled = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::user_defined1()).unwrap();
+        let (this, over) = (nix::sys::pthread::pthread_self(), AtomicBool::new(false));
+        let own = open(id()).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    nix::sys::pthread::pthread_kill(this, nix::sys::signal::Signal::SIGUSR1).unwrap();
+                }
+            });
+            let wrong = (0..3000).filter(|_| has_exited(&own)).count();
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(wrong, 0);
+        });
     }
 
     #[test]
