@@ -11,17 +11,13 @@ use usher_tests::load::bus::{self, Heard, Listener};
 use usher_tests::load::{self, Held, Logins};
 use usher_tests::{Background, Machine};
 
+use super::peers::quiet::settle;
 use super::plan::{CONFIG, HOLDERS, Plan, USHER, say, wait_for_managers};
 use super::stats::Times;
 use super::usherd::{self, Memory, Usherd};
 
 /// usherd logs this when it has noticed that the bus is no more.
 const GONE: &str = "the system bus has gone";
-/// So long nothing may have woken usherd before it is watched, and threads that did something for logins have to have
-/// ended; memory goes back a second and a half after the last of it. The rest of what went before is not what wakes it.
-const SETTLED: Duration = Duration::from_secs(3);
-/// At most so long that is waited for. A thread that never ends is watched, too.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Everything that was measured with a bus.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -210,14 +206,7 @@ impl Scene<'_> {
 
     fn quiet(&self, plan: &Plan, held: usize) -> Quiet {
         let wakes = || self.machine.wakes_of(self.usherd.pid());
-        let (start, mut since, mut before) = (Instant::now(), Instant::now(), wakes());
-        while (since.elapsed() < SETTLED || before.threads() > 1) && start.elapsed() < PATIENCE {
-            std::thread::sleep(Duration::from_millis(20));
-            let now = wakes();
-            if now != before {
-                (since, before) = (Instant::now(), now);
-            }
-        }
+        settle(|| vec![wakes()]);
         let (start, before) = (Instant::now(), wakes());
         std::thread::sleep(Duration::from_secs(plan.quiet));
         Quiet { held, wakes: wakes().since(&before), seconds: start.elapsed().as_secs_f64() }

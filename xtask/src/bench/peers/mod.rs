@@ -6,7 +6,7 @@ mod first;
 mod held;
 mod lists;
 mod memory;
-mod quiet;
+pub(super) mod quiet;
 mod revived;
 mod very_many;
 mod warm;

@@ -11,7 +11,7 @@ use crate::bench::broker::{Broker, Name};
 use crate::bench::plan::Plan;
 
 /// So long nothing may have happened before the watch begins: the rest of what went before is not what wakes
-/// anybody. Threads that did something for logins have to have ended, as they do when they have had nothing to do for a while.
+/// anybody. Threads that did something for logins have to have ended; memory goes back a second and a half after the last of it.
 const SETTLED: Duration = Duration::from_secs(3);
 /// At most so long that is waited for. A thread that never ends is watched, too.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -34,11 +34,8 @@ impl Quiet {
     }
 }
 
-/// Watches all brokers at the same time.
-pub(super) fn measure(peers: &mut Peers, plan: &Plan, brokers: &[Broker], held: usize) {
-    let daemons: Vec<(Name, Process)> =
-        brokers.iter().filter_map(|broker| Some((broker.name, broker.daemon()?))).collect();
-    let wakes = || daemons.iter().map(|(_, process)| process.wakes()).collect::<Vec<Wakes>>();
+/// Waits until nothing has been woken for a while.
+pub(in crate::bench) fn settle(wakes: impl Fn() -> Vec<Wakes>) {
     let (start, mut since, mut before) = (Instant::now(), Instant::now(), wakes());
     let settling = |wakes: &[Wakes]| wakes.iter().any(|wakes| wakes.threads() > 1);
     while (since.elapsed() < SETTLED || settling(&before)) && start.elapsed() < PATIENCE {
@@ -48,6 +45,14 @@ pub(super) fn measure(peers: &mut Peers, plan: &Plan, brokers: &[Broker], held: 
             (since, before) = (Instant::now(), now);
         }
     }
+}
+
+/// Watches all brokers at the same time.
+pub(super) fn measure(peers: &mut Peers, plan: &Plan, brokers: &[Broker], held: usize) {
+    let daemons: Vec<(Name, Process)> =
+        brokers.iter().filter_map(|broker| Some((broker.name, broker.daemon()?))).collect();
+    let wakes = || daemons.iter().map(|(_, process)| process.wakes()).collect::<Vec<Wakes>>();
+    settle(wakes);
     let (start, before) = (Instant::now(), wakes());
     std::thread::sleep(Duration::from_secs(plan.quiet));
     let seconds = start.elapsed().as_secs_f64();
