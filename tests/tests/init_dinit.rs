@@ -45,8 +45,7 @@ fn it_lives() {
     let _dinit = dinit(&machine);
     let service = Service::new(&machine, INIT);
     service.lives();
-    let log = service.sh("cat /var/log/usherd.log");
-    assert!(log.contains(" INFO ready on /run/usher/broker"), "{log}");
+    service.logs_that_it_is_ready("/var/log/usherd.log");
 }
 
 #[test]

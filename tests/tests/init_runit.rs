@@ -50,11 +50,7 @@ fn it_lives() {
     let _runsvdir = runsvdir(&machine);
     let service = Service::new(&machine, INIT);
     service.lives();
-    let log = service.sh("cat /var/log/usherd/current");
-    assert!(
-        log.lines().any(|line| line.contains(" INFO ") && line.contains("ready on /run/usher/broker")),
-        "{log}"
-    );
+    service.logs_that_it_is_ready("/var/log/usherd/current");
 }
 
 /// runit itself knows only that it is to be up. Who asks is told that it is not, and the log does not fill up.

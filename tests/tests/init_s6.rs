@@ -51,11 +51,7 @@ fn it_lives() {
     let _svscan = svscan(&machine);
     let service = Service::new(&machine, INIT);
     service.lives();
-    let log = service.sh("cat /var/log/usherd/current");
-    assert!(
-        log.lines().any(|line| line.contains(" INFO ") && line.contains("ready on /run/usher/broker")),
-        "{log}"
-    );
+    service.logs_that_it_is_ready("/var/log/usherd/current");
 }
 
 /// Up is not ready: who waits for readiness is told that there is none.

@@ -160,6 +160,13 @@ impl<'p, P: Place> Service<'p, P> {
         drop(alice);
     }
 
+    /// Fails unless the log that its init keeps says that logins are served.
+    pub(crate) fn logs_that_it_is_ready(&self, log: &str) {
+        let text = self.sh(&format!("cat {log}"));
+        let ready = |line: &str| line.contains(" INFO ") && line.contains("ready on /run/usher/broker");
+        assert!(text.lines().any(ready), "{text}");
+    }
+
     /// Started is ready, told by the init or not; what it is told twice; what a restart, a crash and a stop leave as it is.
     pub(crate) fn lives(&self) {
         let Init { start, stop, restart, reload, status, says_started, says_again, supervises, bus } =
