@@ -39,3 +39,21 @@ fn of(tree: &Tree, pid: u32) -> Option<Process> {
         state: field("State:")?.chars().next()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_containers_processes_are_another_machines() {
+        let root = tempfile::tempdir().unwrap();
+        for (pid, numbers) in [(7, "NSpid:\t7\n"), (8, "NSpid:\t8\t1\n"), (9, "")] {
+            let directory = root.path().join(format!("proc/{pid}"));
+            std::fs::create_dir_all(&directory).unwrap();
+            let status = format!("Name:\telogind\nState:\tS (sleeping)\nUid:\t0\t0\t0\t0\n{numbers}");
+            std::fs::write(directory.join("status"), status).unwrap();
+        }
+        let pids: Vec<_> = read(&Tree::at(root.path())).iter().map(|process| process.pid).collect();
+        assert_eq!(pids, [7, 9]);
+    }
+}
