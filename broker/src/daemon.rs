@@ -204,6 +204,7 @@ async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
         followers,
         hooks,
         answers: Vec::new(),
+        news: Vec::new(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);

@@ -62,6 +62,8 @@ pub(crate) struct Interpreter {
     pub(crate) hooks: Hooks,
     /// Answers that are due as soon as everything is on file.
     pub(crate) answers: Vec<(RequestId, Answer)>,
+    /// What the log says of it, once everybody has an answer.
+    pub(crate) news: Vec<News>,
 }
 
 /// Who waits for a request's answers.
@@ -221,7 +223,7 @@ impl Interpreter {
                 None
             }
             Effect::Announce(news) => {
-                announce(&news);
+                self.news.push(news);
                 None
             }
         }
@@ -233,6 +235,11 @@ impl Interpreter {
         for (request, answer) in std::mem::take(&mut self.answers) {
             self.reply(request, answer);
         }
+    }
+
+    /// Writes to the log what has happened.
+    pub(crate) fn announce(&mut self) {
+        self.news.drain(..).for_each(|news| announce(&news));
     }
 
     fn reply(&mut self, request: RequestId, answer: Answer) {

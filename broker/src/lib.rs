@@ -26,6 +26,7 @@ mod forgotten;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gather;
 mod hooks;
 mod inbox;
 mod installed;

@@ -6,6 +6,8 @@ use tokio::sync::{Notify, mpsc};
 use usher_model::Change;
 use zbus::message::Message;
 
+use crate::gather::gather;
+
 /// How much may wait for a bus that does not take it. A bus that is this far behind has lost its broker.
 const CAPACITY: usize = 16 * 1024;
 /// How much goes out at once, at most.
@@ -60,12 +62,13 @@ impl Outgoing {
     /// The next items, a few at a time; none when every [`Queue`] is gone.
     ///
     /// Whatever else is to be done now is done first: whoever logs in has the answer before the bus hears of it, and what
-    /// comes together goes out together.
+    /// comes together goes out together. Whoever has called does not wait for more signals.
     pub(crate) async fn next(&mut self) -> Vec<Item> {
         let mut items = Vec::new();
         if self.items.recv_many(&mut items, TOGETHER).await == 0 {
             return items;
         }
+        gather(&mut self.items, &mut items, TOGETHER, |item| matches!(item, Item::Message(_))).await;
         tokio::task::yield_now().await;
         while items.len() < TOGETHER
             && let Ok(item) = self.items.try_recv()

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 use usher_protocol::ids::Uid;
 
+use crate::gather::gather;
 use crate::programs::{self, Outcome};
 use crate::witness::{Facts, Incident};
 use queue::Queue;
@@ -108,7 +109,7 @@ impl Runner {
                         return;
                     }
                     // Whoever logs in has the answer first.
-                    tokio::task::yield_now().await;
+                    gather(&mut inbox, &mut incidents, CAPACITY, |_| false).await;
                     self.sort(std::mem::take(&mut incidents));
                 }
                 Some(done) = self.running.join_next() => {

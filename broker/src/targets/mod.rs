@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use usher_model::{Account, Model};
 use usher_protocol::ids::Uid;
 
+use crate::gather::MOMENT;
 use crate::inbox::Broker;
 use crate::witness::{Facts, Incident, Kind};
 use systemctl::Verb;
@@ -183,6 +184,8 @@ impl Targets {
 /// Tells a manager until it has been told what is wanted.
 async fn work(account: &Account, book: &Book, places: &Semaphore, broker: &Broker) {
     let uid = account.uid;
+    // Whoever logs in has the answer first: to start a program is more work than all of a login.
+    tokio::time::sleep(MOMENT).await;
     loop {
         rest(uid, book).await;
         // Never closed.
