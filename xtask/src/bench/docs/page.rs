@@ -19,7 +19,7 @@ Written by `cargo xtask bench --write-docs` from one run; change the bench, not 
 const METHOD: &str = "\
 One program logs people in through PAM, one process per session, in the place where each broker runs: usher in a sandbox of
 namespaces, elogind in a container without systemd, logind in one that is booted with systemd (Debian's packages,
-`systemd-nspawn`). All of them have a system bus and the same settings: no delay before a user's things go, nothing is killed at a logout.
+`systemd-nspawn`). Before it asks PAM it looks its user up, as programs that let people in do. All of them have a system bus and the same settings: no delay before a user's things go, nothing is killed at a logout.
 They take turns, round by round, so that whatever else the computer does meets all. Times are milliseconds; \"×\" is how many
 times usher's it is. elogind starts no user manager and has no slice for a user. Processor time is that of the broker, of the bus
 daemon, and of PID 1 and the journal where they do part of the work; what the kernel does in threads of its own is nobody's.
