@@ -11,6 +11,9 @@ use crate::followers::Follower;
 /// How many messages may wait for the loop before senders wait themselves.
 const CAPACITY: usize = 1024;
 
+/// Makes the event of a request with that number, as things are.
+pub(crate) type Make = dyn FnOnce(RequestId, &Model) -> Event + Send;
+
 /// What the loop is sent.
 pub(crate) enum Message {
     /// Something happened.
@@ -18,7 +21,7 @@ pub(crate) enum Message {
     /// Somebody asks for something and waits for the answers.
     Request {
         /// Makes the event once the request has a number.
-        make: Box<dyn FnOnce(RequestId) -> Event + Send>,
+        make: Box<Make>,
         /// The peer, where it may become a session's leader.
         leader: Option<OwnedFd>,
         /// Where the answers go.
@@ -48,10 +51,19 @@ impl Broker {
     }
 
     /// Asks for something; the answers come one after the other.
-    pub(crate) async fn request(
+    pub(crate) fn request(
         &self,
         leader: Option<OwnedFd>,
         make: impl FnOnce(RequestId) -> Event + Send + 'static,
+    ) -> impl Future<Output = mpsc::UnboundedReceiver<Answer>> {
+        self.request_as_things_are(leader, move |request, _| make(request))
+    }
+
+    /// The same for what depends on what the model knows.
+    pub(crate) async fn request_as_things_are(
+        &self,
+        leader: Option<OwnedFd>,
+        make: impl FnOnce(RequestId, &Model) -> Event + Send + 'static,
     ) -> mpsc::UnboundedReceiver<Answer> {
         // At most two answers a request: no need for a bound of its own.
         let (answers, receiver) = mpsc::unbounded_channel();

@@ -137,7 +137,7 @@ impl Interpreter {
                 }
             }
             Effect::ReapScope { uid, session, move_out } => {
-                let result = self.scopes.reap(uid, &session, move_out.as_ref());
+                let result = self.scopes.reap(uid, &session, move_out.as_ref(), self.leaders.held(&session));
                 Some(Event::ScopeReaped { session, result: result.map_err(|error| error.to_string()) })
             }
             Effect::WatchScope { uid, session } => match self.scopes.watch(uid, &session) {

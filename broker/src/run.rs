@@ -110,7 +110,8 @@ impl Run {
                 let request = RequestId(self.next_request);
                 self.next_request += 1;
                 self.interpreter.requests.insert(request, Requester { leader, answers });
-                self.handle(make(request));
+                let event = make(request, &self.model);
+                self.handle(event);
             }
         }
     }

@@ -59,9 +59,9 @@ impl Scopes {
 
     /// Makes a session's cgroup and moves its leader there; `None` if that will take a while, and is not done.
     ///
-    /// Before the kernel moves a process it waits for an RCU grace period, 5 to 20 ms, or a fraction of one where it is
-    /// expedited; only right after another move, while the last period's effect lasts, it takes some 50 us. (Not with cgroup2's
-    /// mount option `favordynmods`, the kernel's admin-guide/cgroup-v2.)
+    /// Before the kernel moves a process it waits for an RCU grace period, 5 to 20 ms, or a few hundred us where that is expedited;
+    /// only right after another move, while the last period's effect lasts, it takes some 50 us. (Not with cgroup2's mount
+    /// option `favordynmods`, the kernel's admin-guide/cgroup-v2.)
     pub(crate) fn create_at_once(
         &mut self,
         uid: Uid,
@@ -69,7 +69,8 @@ impl Scopes {
         leader: LeaderPid,
         held: Option<BorrowedFd<'_>>,
     ) -> Option<Result<()>> {
-        if self.root.is_some() && !self.is_quick() {
+        let expedited = (self.root.is_some() && !self.is_quick()).then(|| self.expediter.begin());
+        if expedited.as_ref().is_some_and(|expedited| !expedited.hurries()) {
             return None;
         }
         let result = place(self.root.as_deref(), uid, session, leader, held);
@@ -81,6 +82,7 @@ impl Scopes {
     pub(crate) fn creation(&self) -> impl FnOnce(Uid, &SessionId, LeaderPid) -> Result<()> + Send + use<> {
         let (root, expediter) = (self.root.clone(), self.expediter.clone());
         move |uid, session, leader| {
+            // It may have become possible since.
             let _expedited = root.is_some().then(|| expediter.begin());
             place(root.as_deref(), uid, session, leader, None)
         }
@@ -96,17 +98,23 @@ impl Scopes {
         self.last_move = Some(Instant::now());
     }
 
-    /// Puts those who are to go where the leader came from, and removes the cgroup if nobody is left.
+    /// Puts those who are to go where the leader came from, and removes the cgroup if nobody is left. `held` is the leader's
+    /// pidfd, where it is watched.
     pub(crate) fn reap(
         &mut self,
         uid: Uid,
         session: &SessionId,
         move_out: Option<&MoveOut>,
+        held: Option<BorrowedFd<'_>>,
     ) -> Result<Reaped> {
         let Some(root) = &self.root else { return Ok(Reaped::Gone) };
-        if let Some(MoveOut { processes, origin }) = move_out {
+        if let Some(MoveOut { leader, others, origin }) = move_out {
             let _expedited = (!self.is_quick()).then(|| self.expediter.begin());
-            for process in processes.iter().filter(|process| is_in(root, **process, session)) {
+            let held = held.filter(|held| root.is_in_scope(*held, uid, session) && !pidfd::has_exited(held));
+            let is_there = |process: &&LeaderPid| {
+                (held.is_some() && Some(**process) == *leader) || is_in(root, **process, session)
+            };
+            for process in leader.iter().chain(others).filter(is_there) {
                 if let Err(error) = root.move_pid(process.pid, origin.as_deref().unwrap_or("/")) {
                     tracing::debug!(%uid, %session, %process, %error, "it stays in the session's cgroup");
                 }

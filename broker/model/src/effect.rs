@@ -223,8 +223,10 @@ pub enum Effect {
 /// Who leaves a session's cgroup, and for where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveOut {
-    /// The leader, if it lives, and others that have closed the session. At least one.
-    pub processes: Vec<LeaderPid>,
+    /// The leader, if it lives.
+    pub leader: Option<LeaderPid>,
+    /// Others that have closed the session. There is at least one process.
+    pub others: Vec<LeaderPid>,
     /// The cgroup that the leader came from.
     pub origin: Option<String>,
 }

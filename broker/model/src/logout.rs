@@ -101,6 +101,8 @@ impl Model {
         let wanted_manager = session.wants_manager();
         let first = !session.is_closing();
         let watched = session.leader.filter(|_| !session.released);
+        // Whoever moves the leader out needs what it is watched by.
+        let reaped_first = why == Why::LoggedOut && session.scope == Scope::Live;
         session.phase = Phase::Closing;
         match why {
             Why::LeaderGone => session.leader = None,
@@ -109,11 +111,19 @@ impl Model {
         }
         if let Some(leader) = watched.filter(|_| matches!(why, Why::LeaderGone | Why::LoggedOut)) {
             forget_leader(&mut self.leaders, leader, id);
-            out.act(Effect::ForgetLeader(id.clone()));
+            if !reaped_first {
+                out.act(Effect::ForgetLeader(id.clone()));
+            }
         }
-        // What becomes of a dead leader's session is plain to see after a restart, too.
+        match why {
+            // What becomes of a dead leader's session is plain to see after a restart, too.
+            Why::LeaderGone => {}
+            // Most are gone with the next step. Who closes one hears of it when all is done, and asks the next usherd again if
+            // this one dies before.
+            Why::LoggedOut => drop(self.stale_sessions.insert(id.clone())),
+            Why::HungUp | Why::Terminated => drop(self.dirty_sessions.insert(id.clone())),
+        }
         if why != Why::LeaderGone {
-            self.dirty_sessions.insert(id.clone());
             self.stale_users.insert(uid);
         }
         if first {
@@ -166,10 +176,14 @@ impl Model {
         if session.has_ended() && session.scope == Scope::Live {
             session.scope = Scope::Reaping;
             session.someone_leaves = false;
-            let processes: Vec<_> = session.leader.iter().chain(&session.leaving).copied().collect();
+            let (leader, others) = (session.leader, session.leaving.clone());
             let origin = session.origin.as_deref().map(str::to_owned);
-            let move_out = (!processes.is_empty()).then_some(MoveOut { processes, origin });
+            let someone = leader.is_some() || !others.is_empty();
+            let move_out = someone.then_some(MoveOut { leader, others, origin });
             out.act(Effect::ReapScope { uid: session.params.uid, session: id.clone(), move_out });
+            if session.released {
+                out.act(Effect::ForgetLeader(id.clone()));
+            }
         }
     }
 

@@ -61,6 +61,11 @@ impl Model {
         self.sessions.get(id).map(|session| session.since)
     }
 
+    /// The process that leads a session, as long as its end would be heard of.
+    pub fn leader_of(&self, id: &SessionId) -> Option<LeaderPid> {
+        self.sessions.get(id).filter(|session| !session.released)?.leader
+    }
+
     /// The session that a process leads.
     pub fn session_led_by(&self, process: LeaderPid) -> Option<SessionId> {
         let session = self.leaders.get(&process).and_then(|id| self.sessions.get(id))?;

@@ -1,9 +1,11 @@
 //! A process that is to lead a session, and what /proc says of it.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use usher_model::Model;
 use usher_protocol::ids::{LeaderPid, SessionId, VtNr};
+use usher_protocol::messages::Refusal;
 
 use super::OpenError;
 use crate::inbox::Broker;
@@ -41,6 +43,14 @@ impl Leader {
         }
         Ok(Self { process, pidfd, vt })
     }
+
+    /// The cgroup that it is in.
+    pub(crate) fn cgroup(&self, cgroups: Option<&CgroupRoot>) -> Option<String> {
+        match cgroups {
+            Some(root) => root.cgroup_of(self.pidfd.as_fd(), self.process.pid),
+            None => cgroup::cgroup_of(self.process.pid),
+        }
+    }
 }
 
 /// Where a process is that is to lead a session.
@@ -57,29 +67,39 @@ pub(crate) struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// Looks. One who holds the process's pidfd knows afterwards whether it was that process.
-    pub(crate) async fn of(process: LeaderPid, broker: &Broker, cgroups: Option<&CgroupRoot>) -> Self {
-        let origin = cgroup::cgroup_of(process.pid);
+    /// Looks, from inside the loop; `origin` is its cgroup. One who holds the process's pidfd knows afterwards whether it was that
+    /// process.
+    pub(crate) fn of(
+        process: LeaderPid,
+        origin: Option<String>,
+        model: &Model,
+        cgroups: Option<&CgroupRoot>,
+    ) -> Self {
         let mut shared = false;
         let inside = match (cgroups, &origin) {
             (Some(root), Some(path)) => match cgroup::session_of(path, root.pid1()) {
-                None if broker.query(Model::has_sessions_elsewhere).await.unwrap_or(false) => {
+                None if model.has_sessions_elsewhere() => {
                     let ancestors: Vec<_> = pidfd::parents(process.pid).collect();
                     let parent = ancestors.iter().find(|ancestor| **ancestor != process);
                     shared = parent.and_then(|parent| cgroup::cgroup_of(parent.pid)).as_ref() == Some(path);
-                    let led = move |model: &Model| model.session_elsewhere_of(&ancestors);
-                    broker.query(led).await.ok().flatten()
+                    model.session_elsewhere_of(&ancestors)
                 }
                 session => session,
             },
-            _ => {
-                let ancestors: Vec<_> = pidfd::parents(process.pid).collect();
-                let led =
-                    move |model: &Model| ancestors.iter().find_map(|process| model.session_led_by(*process));
-                broker.query(led).await.ok().flatten()
-            }
+            _ => pidfd::parents(process.pid).find_map(|ancestor| model.session_led_by(ancestor)),
         };
         Self { origin, shared, inside, audit: pidfd::audit_session(process.pid) }
+    }
+
+    /// The same from elsewhere; nobody may be anywhere when usherd is shutting down.
+    pub(crate) async fn ask(
+        leader: &Leader,
+        broker: &Broker,
+        cgroups: Option<&Arc<CgroupRoot>>,
+    ) -> Result<Self, Refusal> {
+        let (process, origin) = (leader.process, leader.cgroup(cgroups.map(Arc::as_ref)));
+        let cgroups = cgroups.cloned();
+        broker.query(move |model| Self::of(process, origin, model, cgroups.as_deref())).await
     }
 }
 

@@ -133,7 +133,7 @@ impl Opener {
     }
 
     async fn whereabouts(&self, leader: &Leader) -> Result<Whereabouts, OpenError> {
-        let place = Whereabouts::of(leader.process, &self.broker, self.cgroups.as_deref()).await;
+        let place = Whereabouts::ask(leader, &self.broker, self.cgroups.as_ref()).await?;
         if pidfd::has_exited(&leader.pidfd) {
             return Err(OpenError::NoSuchProcess(
                 "the process that is to lead the session has gone".to_owned(),

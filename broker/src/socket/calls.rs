@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use serde::Serialize;
-use usher_model::{Action, Answer, Authority, Event, Model, Open, check_access};
+use usher_model::{Action, Answer, Authority, Event, Model, Open, RequestId, check_access};
 use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::interface;
 use usher_protocol::messages::{
@@ -139,21 +139,23 @@ async fn open(
     if let Err(refusal) = service.headroom.check(peer.room, params.uid) {
         return replies.refuse(&refusal).await;
     }
-    let Leader { process: leader, pidfd, vt: console } = match peer.leader(replies.stream(), passed) {
+    let leader = match peer.leader(replies.stream(), passed) {
         Ok(leader) => leader,
         Err(refusal) => return replies.refuse(&refusal).await,
     };
-    let place = Whereabouts::of(leader, &service.broker, service.cgroups.as_deref()).await;
-    let Whereabouts { origin, shared, inside, audit } = place;
-    let (caller, more) = (peer.uid, replies.more());
-    let make = move |request| {
+    let origin = leader.cgroup(service.cgroups.as_deref());
+    let Leader { process: leader, pidfd, vt: console } = leader;
+    let (caller, more, cgroups) = (peer.uid, replies.more(), service.cgroups.clone());
+    let make = move |request, model: &Model| {
+        let place = Whereabouts::of(leader, origin, model, cgroups.as_deref());
+        let Whereabouts { origin, shared, inside, audit } = place;
         // Here, in the loop: nobody makes or removes one between this look and what is decided by it.
         let runtime = mount::at_path(params.uid);
         let open =
             Open { request, more, caller, leader, inside, origin, shared, console, audit, runtime, params };
         Event::Open(Box::new(open))
     };
-    let mut answers = service.broker.request(Some(pidfd), make).await;
+    let mut answers = service.broker.request_as_things_are(Some(pidfd), make).await;
     let mut told = false;
     loop {
         match answers.recv().await {
@@ -192,9 +194,18 @@ pub(super) async fn take_back(session: SessionId, caller: Uid, broker: &Broker) 
 pub(super) async fn forward(
     broker: &Broker,
     replies: &mut Replies<'_>,
-    make: impl FnOnce(usher_model::RequestId) -> Event + Send + 'static,
+    make: impl FnOnce(RequestId) -> Event + Send + 'static,
 ) -> io::Result<()> {
-    match broker.request(None, make).await.recv().await {
+    forward_as_things_are(broker, replies, move |request, _| make(request)).await
+}
+
+/// The same for what depends on what the model knows.
+pub(super) async fn forward_as_things_are(
+    broker: &Broker,
+    replies: &mut Replies<'_>,
+    make: impl FnOnce(RequestId, &Model) -> Event + Send + 'static,
+) -> io::Result<()> {
+    match broker.request_as_things_are(None, make).await.recv().await {
         Some(Answer::Refused(refusal)) => replies.refuse(&refusal).await,
         Some(Answer::Done | Answer::Opened { .. }) => replies.reply(&Nothing {}, false).await,
         None => replies.refuse(&shutting_down()).await,

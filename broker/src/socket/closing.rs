@@ -7,7 +7,7 @@ use usher_model::{Authority, Event, Model};
 use usher_protocol::messages::{CloseRequest, Refusal};
 
 use super::Service;
-use super::calls::forward;
+use super::calls::forward_as_things_are;
 use super::connection::Replies;
 use super::peer::Peer;
 
@@ -24,11 +24,17 @@ pub(crate) async fn close(
         Err(refusal) => return replies.refuse(&refusal).await,
     };
     // A process that cannot be told for sure stays where it is; the logout is none the worse for that.
-    let closer = authority.frees_the_closer().then(|| peer.leader(replies.stream(), passed).ok()).flatten();
-    let closer = closer.map(|closer| closer.process);
-    let session = request.session;
-    let make = move |request| Event::Close { request, authority, session, closer };
-    forward(&service.broker, replies, make).await
+    let pidfd = authority.frees_the_closer().then(|| peer.pidfd(replies.stream(), passed).ok()).flatten();
+    let (session, peer) = (request.session, peer.clone());
+    let make = move |request, model: &Model| {
+        let closer = pidfd.and_then(|pidfd| match model.leader_of(&session) {
+            // Mostly. As long as nobody has heard of its leader's end, the number is that leader's.
+            Some(leader) if leader.pid == peer.pid && !leader.is_hidden() => Some(leader),
+            _ => peer.identified(pidfd).ok().map(|closer| closer.process),
+        });
+        Event::Close { request, authority, session, closer }
+    };
+    forward_as_things_are(&service.broker, replies, make).await
 }
 
 /// A token adds to what the peer may do anyway; a wrong one adds nothing, and is not told from none.

@@ -14,7 +14,7 @@ use crate::opening::Leader;
 use crate::sys::pidfd;
 
 /// The process that connected.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Peer {
     /// Its effective user when it connected (SO_PEERCRED).
     pub(crate) uid: Uid,
@@ -32,41 +32,55 @@ impl Peer {
         Ok(Self { uid, pid, room })
     }
 
-    /// The peer as a session's leader: the process itself by SO_PEERPIDFD, or, where the kernel does not have that (before
-    /// Linux 6.5), by the pidfd that the peer has passed, if it is its own.
+    /// The peer as a session's leader.
     pub(crate) fn leader(&self, stream: &UnixStream, passed: Option<OwnedFd>) -> Result<Leader, Refusal> {
-        let failed = |what: &str| Refusal::Failed {
-            message: format!("cannot identify the process {} that registers a session: {what}", self.pid),
-        };
-        let hidden = self.pid == 0;
-        let pidfd = match getsockopt(stream, sockopt::PeerPidfd) {
+        self.identified(self.pidfd(stream, passed)?)
+    }
+
+    /// The process itself by SO_PEERPIDFD, or, where the kernel does not have that (before Linux 6.5), by the pidfd that the
+    /// peer has passed, if it is its own.
+    pub(crate) fn pidfd(&self, stream: &UnixStream, passed: Option<OwnedFd>) -> Result<OwnedFd, Refusal> {
+        match getsockopt(stream, sockopt::PeerPidfd) {
             // The kernel took both of the same process: this one has the number that SO_PEERCRED gave.
-            Ok(pidfd) => pidfd,
+            Ok(pidfd) => Ok(pidfd),
             // What it passes cannot be compared with a number that it does not have.
-            Err(Errno::ENOPROTOOPT) if hidden => {
+            Err(Errno::ENOPROTOOPT) if self.is_hidden() => {
                 let message = "cannot identify the process that registers a session: it is in a pid namespace that usherd \
                     does not see into, which takes Linux 6.5; run usherd in that pid namespace or in one above it";
-                return Err(Refusal::Failed { message: message.to_owned() });
+                Err(Refusal::Failed { message: message.to_owned() })
             }
             Err(Errno::ENOPROTOOPT) => {
-                let pidfd =
-                    passed.ok_or_else(|| failed("this kernel needs the module to pass its own pidfd"))?;
-                if pidfd::pid_of(&pidfd).map_err(|e| failed(&e.to_string()))? != Some(self.pid) {
-                    return Err(failed("the pidfd is another process's, or the process has gone"));
+                let pidfd = passed
+                    .ok_or_else(|| self.failed("this kernel needs the module to pass its own pidfd"))?;
+                if pidfd::pid_of(&pidfd).map_err(|e| self.failed(&e.to_string()))? != Some(self.pid) {
+                    return Err(self.failed("the pidfd is another process's, or the process has gone"));
                 }
-                pidfd
+                Ok(pidfd)
             }
-            Err(error) => return Err(failed(error.desc())),
-        };
-        let (process, vt) = if hidden {
+            Err(error) => Err(self.failed(error.desc())),
+        }
+    }
+
+    /// What /proc says of the peer, whose pidfd that is.
+    pub(crate) fn identified(&self, pidfd: OwnedFd) -> Result<Leader, Refusal> {
+        let (process, vt) = if self.is_hidden() {
             (pidfd::hidden(&pidfd), None)
         } else {
-            pidfd::leader_and_vt(self.pid).map_err(|e| failed(&e.to_string()))?
+            pidfd::leader_and_vt(self.pid).map_err(|e| self.failed(&e.to_string()))?
         };
         // Looked at last: as it lives, its number was not somebody else's when /proc was read.
         if pidfd::has_exited(&pidfd) {
-            return Err(failed("it has gone"));
+            return Err(self.failed("it has gone"));
         }
         Ok(Leader { process, pidfd, vt })
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.pid == 0
+    }
+
+    fn failed(&self, what: &str) -> Refusal {
+        let message = format!("cannot identify the process {} that registers a session: {what}", self.pid);
+        Refusal::Failed { message }
     }
 }

@@ -106,6 +106,28 @@ pub(super) fn activate_vt(console: BorrowedFd<'_>, vtnr: u32) -> io::Result<()> 
     if outcome == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// The id of the cgroup2 cgroup that a pidfd's process is in now, linux/pidfd.h. `None` before Linux 6.13, without cgroups, for
+/// one that has been reaped, and for one that this pid namespace does not see.
+pub(super) fn cgroup_id(pidfd: BorrowedFd<'_>) -> Option<u64> {
+    /// `struct pidfd_info` as it was when there first was one.
+    #[repr(C)]
+    #[derive(Default)]
+    struct PidfdInfo {
+        mask: u64,
+        cgroup_id: u64,
+        ids: [u32; 11],
+        exit_code: i32,
+    }
+    /// `_IOWR(PIDFS_IOCTL_MAGIC, 11, struct pidfd_info)`
+    const PIDFD_GET_INFO: libc::Ioctl = libc::_IOWR::<PidfdInfo>(0xff, 11);
+    const PIDFD_INFO_CGROUPID: u64 = 1 << 2;
+    let mut info = PidfdInfo { mask: PIDFD_INFO_CGROUPID, ..PidfdInfo::default() };
+    // SAFETY: PIDFD_GET_INFO reads and writes as many bytes at most as its number says, which is the size of this structure of
+    // numbers; what is no pidfd, or a kernel that does not know the call, is an error.
+    let outcome = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) };
+    (outcome == 0 && info.mask & PIDFD_INFO_CGROUPID != 0).then_some(info.cgroup_id)
+}
+
 /// Gives memory that is free back to the system, malloc_trim(3); other C libraries than glibc do that by themselves.
 pub(super) fn trim_heap() {
     #[cfg(target_env = "gnu")]

@@ -165,7 +165,7 @@ async fn session_of(
         Ok(leader) => leader,
         Err(_) => return Ok(None),
     };
-    let place = Whereabouts::of(leader.process, &service.broker, service.cgroups.as_deref()).await;
+    let place = Whereabouts::ask(&leader, &service.broker, service.cgroups.as_ref()).await?;
     if pidfd::has_exited(&leader.pidfd) {
         return Ok(None);
     }

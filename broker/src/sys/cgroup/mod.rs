@@ -5,6 +5,7 @@
 
 mod delegated;
 mod leader;
+mod names;
 pub(crate) mod path;
 mod resources;
 mod survivors;
@@ -12,8 +13,10 @@ mod tree;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::chown;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Access, XattrFlags};
 use usher_model::Reaped;
@@ -24,7 +27,9 @@ pub(crate) use path::is_sound;
 pub use path::{manager_of, owner_of, session_of};
 pub use survivors::Survivors;
 
-use super::{Context, Result, SysError, pidfd, proc};
+use names::Names;
+
+use super::{Context, Result, SysError, pidfd, proc, raw};
 use crate::crash;
 
 /// Where cgroup2 may be mounted: alone, or beside version 1 hierarchies ("hybrid").
@@ -53,6 +58,7 @@ pub struct CgroupRoot {
     prefix: String,
     /// PID 1's cgroup, which tells libsystemd where the tree begins.
     pid1: String,
+    names: Arc<Names>,
 }
 
 /// Why there is no tree to work with. Sessions and runtime directories work without one.
@@ -81,6 +87,7 @@ impl CgroupRoot {
             mount: mount.into(),
             prefix: mount_prefix(mount),
             pid1: cgroup_of(1).unwrap_or_else(|| "/".to_owned()),
+            names: Arc::default(),
         };
         root.claim().map_err(Unavailable::NotWritable)?;
         Ok(root)
@@ -192,6 +199,18 @@ impl CgroupRoot {
     fn name_of(&self, directory: &Path) -> Option<String> {
         let below = directory.strip_prefix(&self.mount).ok()?.to_str()?;
         Some(format!("{}/{below}", self.prefix))
+    }
+
+    /// [`cgroup_of`] the process with that number, for which the pidfd stands, with less effort.
+    pub fn cgroup_of(&self, pidfd: BorrowedFd<'_>, pid: u32) -> Option<String> {
+        self.names.find(pidfd, pid)
+    }
+
+    /// Whether a pidfd's process is in the session's scope itself. Not to know is not to be there: before Linux 6.13.
+    pub fn is_in_scope(&self, pidfd: BorrowedFd<'_>, uid: Uid, id: &SessionId) -> bool {
+        // The number of its directory's inode is a cgroup's id, where such a number has room for one.
+        let scope = || fs::symlink_metadata(self.scope_path(uid, id)).ok().map(|scope| scope.ino());
+        raw::cgroup_id(pidfd).is_some_and(|place| scope() == Some(place))
     }
 
     /// The session that a process is in, by its cgroup.

@@ -114,21 +114,22 @@ fn what_else_is_in_the_session_keeps_it() {
 }
 
 #[test]
-fn a_broker_that_dies_between_leaves_a_session_that_ends_with_the_process_or_when_it_asks_again() {
+fn a_logout_that_a_dying_broker_did_not_answer_is_asked_for_again_or_waits_for_the_leader() {
     for asks_again in [true, false] {
         let mut world = World::new(Settings::default());
-        let (session, _, child) = forked(&mut world);
-        // After the logout is on file, before anybody is moved.
-        world.dies_after = Some(2);
+        let (session, leader, child) = forked(&mut world);
+        // Nothing is on file of the logout yet, and nobody has been moved.
+        world.dies_after = Some(1);
         let request = world.request();
         let (authority, closer) = (Authority::Token, Some(child));
         world.send(crate::event::Event::Close { request, authority, session: session.clone(), closer });
         world.settle();
-        assert_eq!((world.crashes, world.state(&session)), (1, Some(SessionState::Closing)));
+        assert_eq!((world.crashes, world.state(&session)), (1, Some(SessionState::Active)));
         if asks_again {
             world.close_by(authority, closer, &session).unwrap();
         } else {
             world.exit(child);
+            world.exit(leader);
             world.settle();
         }
         assert_eq!(world.state(&session), None);

@@ -14,9 +14,8 @@ fn the_last_logout_ends_everything_after_the_stop_delay() {
     world.take_log();
     world.logout(&session).unwrap();
     let at_logout = [
-        "save session 1 closing",
-        "forget leader 1",
         "reap scope 1",
+        "forget leader 1",
         "reply done",
         "save user 1000 closing",
         "forget leader 1",

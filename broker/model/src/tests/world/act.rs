@@ -266,7 +266,7 @@ impl World {
 
     fn reap_scope(&mut self, uid: Uid, session: &SessionId, out: Option<MoveOut>) -> Result<Reaped, String> {
         let scope = Place::Scope(uid, session.clone());
-        for process in out.into_iter().flat_map(|out| out.processes) {
+        for process in out.into_iter().flat_map(|out| out.leader.into_iter().chain(out.others)) {
             if self.kernel.place_of(process) == Some(&scope) {
                 self.kernel.move_to(process, Place::Elsewhere);
             }
