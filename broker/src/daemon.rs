@@ -205,6 +205,7 @@ async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
         hooks,
         answers: Vec::new(),
         news: Vec::new(),
+        unplaced: Default::default(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));
     let headroom = Headroom::new(descriptors);

@@ -1,7 +1,7 @@
 //! Effects become calls on the edges; what comes of them goes back as events. The only file that knows every edge.
 //! What is known at once is returned; what takes time is reported when it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -64,6 +64,8 @@ pub(crate) struct Interpreter {
     pub(crate) answers: Vec<(RequestId, Answer)>,
     /// What the log says of it, once everybody has an answer.
     pub(crate) news: Vec<News>,
+    /// Leaders who are to be put into their sessions' cgroups, which takes a while: after everything else.
+    pub(crate) unplaced: VecDeque<(Uid, SessionId, LeaderPid)>,
 }
 
 /// Who waits for a request's answers.
@@ -124,17 +126,12 @@ impl Interpreter {
                 self.resizer.resize(dirs, size, inodes);
                 None
             }
+            Effect::CreateScope { uid, session, leader } if self.scopes.is_quick() => {
+                self.place(uid, session, leader)
+            }
             Effect::CreateScope { uid, session, leader } => {
-                match self.scopes.create_at_once(uid, &session, leader, self.leaders.held(&session)) {
-                    Some(result) => {
-                        let result = result.map_err(|error| error.to_string());
-                        Some(Event::ScopeCreated { session, result })
-                    }
-                    None => {
-                        self.create_scope(uid, session, leader);
-                        None
-                    }
-                }
+                self.unplaced.push_back((uid, session, leader));
+                None
             }
             Effect::ReapScope { uid, session, move_out } => {
                 let result = self.scopes.reap(uid, &session, move_out.as_ref(), self.leaders.held(&session));
@@ -253,9 +250,33 @@ impl Interpreter {
         }
     }
 
-    /// Waits for the kernel, so not in the loop: other logins and the start of this user's manager go on meanwhile. It begins
-    /// when the loop has done everything else that is to be done now, because the kernel changes no other cgroup while
-    /// it waits.
+    /// Puts leaders into their cgroups whom that has kept waiting, until there is something to report. It is due when the loop has
+    /// done everything else that is to be done now: the user's manager starts meanwhile, and the kernel changes no other
+    /// cgroup while it waits.
+    pub(crate) fn place_next(&mut self) -> Option<Event> {
+        while let Some((uid, session, leader)) = self.unplaced.pop_front() {
+            let event = self.place(uid, session, leader);
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    fn place(&mut self, uid: Uid, session: SessionId, leader: LeaderPid) -> Option<Event> {
+        match self.scopes.create_at_once(uid, &session, leader, self.leaders.held(&session)) {
+            Some(result) => {
+                let result = result.map_err(|error| error.to_string());
+                Some(Event::ScopeCreated { session, result })
+            }
+            None => {
+                self.create_scope(uid, session, leader);
+                None
+            }
+        }
+    }
+
+    /// Waits for the kernel, so not in the loop: other logins and the start of this user's manager go on meanwhile.
     fn create_scope(&self, uid: Uid, session: SessionId, leader: LeaderPid) {
         let broker = self.broker.clone();
         let create = self.scopes.creation();

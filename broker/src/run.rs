@@ -148,8 +148,11 @@ impl Run {
     }
 
     fn handle(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
+        self.handle_all(VecDeque::from([event]));
+    }
+
+    fn handle_all(&mut self, mut events: VecDeque<Event>) {
+        while let Some(event) = events.pop_front().or_else(|| self.interpreter.place_next()) {
             self.interpreter.hear(&event);
             let effects = self.model.handle(clock::now(), event);
             crash::point(crash::DECIDED);
@@ -158,11 +161,8 @@ impl Run {
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
-        let results: Vec<_> =
-            effects.into_iter().filter_map(|effect| self.interpreter.perform(effect)).collect();
-        for event in results {
-            self.handle(event);
-        }
+        let events = effects.into_iter().filter_map(|effect| self.interpreter.perform(effect)).collect();
+        self.handle_all(events);
     }
 
     fn reload(&mut self) {

@@ -89,7 +89,7 @@ impl Scopes {
     }
 
     /// Whether the kernel moves a process at once.
-    fn is_quick(&self) -> bool {
+    pub(crate) fn is_quick(&self) -> bool {
         self.last_move.is_some_and(|moved| moved.elapsed() <= QUICK)
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use rustix::system::uname;
 use usher_protocol::SOCKET_PATH;
 use usher_protocol::blocking::{CallError, Connection};
 use usher_protocol::messages::{CloseRequest, Nothing, OpenPhase, OpenSessionReply, Refusal, SessionRequest};
@@ -232,9 +233,20 @@ impl Broker {
     }
 }
 
-/// Without it (a kernel before 5.3, a full descriptor table) usherd goes by the socket's credentials.
+/// For a kernel that does not tell usherd by itself who connects. Without it (a kernel before 5.3, a full descriptor table)
+/// usherd goes by the socket's credentials.
 fn own_pidfd() -> Option<OwnedFd> {
-    pidfd_open(getpid(), PidfdFlags::empty()).ok()
+    let told = tells_who_connects(uname().release().to_bytes());
+    (!told).then(|| pidfd_open(getpid(), PidfdFlags::empty()).ok()).flatten()
+}
+
+/// SO_PEERPIDFD, unix(7): since Linux 6.5.
+fn tells_who_connects(release: &[u8]) -> bool {
+    let mut numbers = release
+        .split(|byte| !byte.is_ascii_digit())
+        .map(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok());
+    let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
+    major.zip(minor) >= Some((6, 5))
 }
 
 fn connect_to(socket: &Path, deadline: Instant) -> Result<Connection, CallError> {
@@ -265,5 +277,20 @@ fn same_session(first: &OpenSessionReply, second: OpenSessionReply) -> Result<Op
         Ok(second)
     } else {
         Err(CallError::Nonsense("the second reply is for another session than the first".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tells_who_connects;
+
+    #[test]
+    fn kernels_by_their_release() {
+        for told in ["6.5.0", "6.5-rc1", "6.18.44-cloud-amd64", "10.0", "7.0"] {
+            assert!(tells_who_connects(told.as_bytes()), "{told}");
+        }
+        for silent in ["6.4.99", "5.15.0-91-generic", "2.6.40", "6", "", "unknown", "99999999999.5"] {
+            assert!(!tells_who_connects(silent.as_bytes()), "{silent}");
+        }
     }
 }
