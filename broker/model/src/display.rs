@@ -3,11 +3,12 @@
 use usher_protocol::ids::{SessionId, Uid};
 use usher_protocol::session::{SessionClass, SessionState, SessionType, UserState};
 
+use crate::grace::Grace;
 use crate::model::{Model, Out};
 use crate::record::{GcMode, SessionEntry, UserRecord};
 use crate::runtime::Runtime;
 use crate::session::{Phase, Session};
-use crate::user::{Grace, User};
+use crate::user::User;
 
 impl Model {
     /// A session is opening: it stands for its user if it does so better than the one that does now.

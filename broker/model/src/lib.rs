@@ -110,6 +110,7 @@ mod control;
 mod display;
 mod effect;
 mod event;
+mod grace;
 mod hints;
 mod linger;
 mod login;

@@ -5,20 +5,22 @@
 
 mod delegated;
 mod leader;
+mod manager;
 mod names;
 pub(crate) mod path;
 mod resources;
+mod signal;
 mod survivors;
 mod tree;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Access, XattrFlags};
+use rustix::fs::Access;
 use usher_model::Reaped;
 use usher_protocol::ids::{SessionId, Uid};
 
@@ -29,7 +31,7 @@ pub use survivors::Survivors;
 
 use names::Names;
 
-use super::{Context, Result, SysError, pidfd, proc, raw};
+use super::{Context, Result, SysError, proc, raw};
 use crate::crash;
 
 /// Where cgroup2 may be mounted: alone, or beside version 1 hierarchies ("hybrid").
@@ -40,14 +42,6 @@ const CGROUP2_MAGIC: u32 = 0x6367_7270;
 
 /// What is passed down to users, where the machine has it.
 const CONTROLLERS: [&str; 4] = ["cpu", "io", "memory", "pids"];
-
-/// The files of a cgroup that a user needs to manage it himself (contract/user-lifecycle.md section 7). The first two
-/// are there on every kernel.
-const DELEGATED: [&str; 5] =
-    ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads", "memory.oom.group", "memory.reclaim"];
-
-/// The number of cgroups that a user may make: a hundredfold of what a desktop full of applications has.
-const DESCENDANTS_MAX: &str = "20000";
 
 /// The cgroup2 tree.
 #[derive(Debug, Clone)]
@@ -233,80 +227,6 @@ impl CgroupRoot {
         Survivors::look(directory, &name)
     }
 
-    /// Sends a signal to every process in a cgroup and below it, as far as it is still there when its turn comes.
-    /// Returns how many got it.
-    ///
-    /// # Errors
-    /// The kernel's, of the first process that could not be signalled; the others are signalled all the same.
-    pub fn signal_all(&self, directory: &Path, signal: i32) -> Result<usize> {
-        let name = self.name_of(directory);
-        let name =
-            name.ok_or_else(|| SysError::other("signal", directory.display(), "it is not in the tree"))?;
-        let mut reached = 0;
-        let mut failed = None;
-        for pid in tree::processes(directory)? {
-            match signal_inside(pid, &name, signal) {
-                Ok(true) => reached += 1,
-                Ok(false) => {}
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        failed.map_or(Ok(reached), Err)
-    }
-
-    /// Kills every process in a cgroup and below it. They may take a moment to be gone.
-    ///
-    /// # Errors
-    /// The kernel's; or, on a kernel before 5.14, processes that multiply faster than they can be killed.
-    pub fn kill_all(&self, directory: &Path) -> Result<()> {
-        match write(&directory.join("cgroup.kill"), "1") {
-            Err(error) if error.is_gone() => self.kill_one_by_one(directory),
-            outcome => outcome,
-        }
-    }
-
-    fn kill_one_by_one(&self, directory: &Path) -> Result<()> {
-        const SIGKILL: i32 = 9;
-        for _ in 0..100 {
-            if self.signal_all(directory, SIGKILL)? == 0 || !populated(directory)? {
-                return Ok(());
-            }
-        }
-        Err(SysError::other("kill all processes of", directory.display(), "new ones keep appearing"))
-    }
-
-    /// Makes the cgroup of the user's manager and gives it to the user. Returns the directory of `init.scope` in it,
-    /// where the manager itself belongs: no process may be in `user@UID.service` once it passes controllers on.
-    ///
-    /// # Errors
-    /// A directory cannot be made or given away.
-    pub fn manager_cgroup(&self, uid: Uid, gid: u32) -> Result<PathBuf> {
-        self.ensure_slice(uid)?;
-        let unit = self.manager_path(uid);
-        let inner = unit.join("init.scope");
-        for directory in [&unit, &inner] {
-            make(directory)?;
-            delegate(directory, uid, gid)?;
-        }
-        // A user may fill his part of the tree, but not until taking it down again keeps everybody else waiting.
-        if let Err(error) = write(&unit.join("cgroup.max.descendants"), DESCENDANTS_MAX) {
-            tracing::debug!(%error, "number of cgroups not limited");
-        }
-        // Marks for whoever looks for the places where another manager's realm begins. Not every kernel takes them.
-        for mark in ["trusted.delegate", "user.delegate"] {
-            let _ = rustix::fs::setxattr(&unit, mark, b"1", XattrFlags::empty());
-        }
-        Ok(inner)
-    }
-
-    /// Removes the cgroup of the user's manager if no process is left in it.
-    ///
-    /// # Errors
-    /// Whatever else keeps it.
-    pub fn remove_manager_cgroup(&self, uid: Uid) -> Result<Reaped> {
-        tree::remove(&self.manager_path(uid))
-    }
-
     /// Removes the user's slice with all that is below it, if no process is left there.
     ///
     /// # Errors
@@ -378,19 +298,6 @@ fn mount_prefix(mount: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Signals a process if it is (still) in the cgroup. `false` if it is gone or elsewhere.
-fn signal_inside(pid: u32, cgroup: &str, signal: i32) -> Result<bool> {
-    let sent = pidfd::open(pid).and_then(|fd| {
-        // The number may have been given to somebody else since it was read; the descriptor stays with its process.
-        let inside = cgroup_of(pid).is_some_and(|now| path::is_below(&now, cgroup));
-        if inside { pidfd::signal(&fd, signal).map(|()| true) } else { Ok(false) }
-    });
-    match sent {
-        Err(error) if error.is_gone() => Ok(false),
-        sent => sent,
-    }
-}
-
 fn names<T>(directory: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -433,19 +340,6 @@ fn enable_controllers(directory: &Path) {
             tracing::debug!(%error, controller = name, "controller not passed on");
         }
     }
-}
-
-fn delegate(directory: &Path, uid: Uid, gid: u32) -> Result<()> {
-    let give = |path: &Path| chown(path, Some(uid.get()), Some(gid));
-    give(directory).context("give away cgroup", directory.display())?;
-    for (index, name) in DELEGATED.into_iter().enumerate() {
-        let file = directory.join(name);
-        match give(&file) {
-            Err(error) if index >= 2 && error.kind() == ErrorKind::NotFound => {}
-            given => given.context("give away", file.display())?,
-        }
-    }
-    Ok(())
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

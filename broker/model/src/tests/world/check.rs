@@ -8,6 +8,7 @@ use usher_protocol::session::{ManagerState, SessionState};
 use super::{Place, Soon, World, name};
 use crate::effect::{Answer, Effect};
 use crate::event::{Now, StateFile};
+use crate::grace::Grace;
 use crate::manager::Manager;
 use crate::model::Model;
 use crate::record::SessionRecord;
@@ -15,7 +16,6 @@ use crate::runtime::Runtime;
 use crate::service::CgroupUse;
 use crate::session::{Phase, Scope, Session};
 use crate::timer::Timer;
-use crate::user::Grace;
 
 impl World {
     /// Before an effect is done: whether it may be, as things are.
