@@ -142,7 +142,7 @@ fn serve(service_manager: Ready) -> Result<()> {
 }
 
 async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
-    let descriptors = limits::raise_open_files().now;
+    let descriptors = limits::raise_open_files();
     // First of all: who logs in while this usherd finds out what the last one has left waits for it, within his budget,
     // instead of being told that there is none.
     let listeners = socket::bind(lock)?;

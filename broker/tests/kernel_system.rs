@@ -69,8 +69,7 @@ fn the_foreground_terminal_is_known_where_there_are_terminals() {
 #[test]
 fn what_a_watched_process_costs() {
     require_root();
-    let files = limits::raise_open_files();
-    let count = files.now.saturating_sub(100).min(5000);
+    let count = limits::raise_open_files().saturating_sub(100).min(5000);
     let process = Process::start();
     let before = memory_in_use();
     let mut watch = ExitWatch::new().unwrap();

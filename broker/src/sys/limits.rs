@@ -1,7 +1,6 @@
 //! What this machine has, and how much of it usherd may take.
 
 use std::fs;
-
 use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -14,17 +13,8 @@ const OPEN_FILES: u64 = 524_288;
 /// The soft limit that programs expect: select(2) breaks beyond it. systemd gives its services the same.
 const OPEN_FILES_SOFT: u64 = 1024;
 
-/// The limits on open descriptors, before and after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenFiles {
-    /// What usherd may have now.
-    pub now: u64,
-    /// The hard limit that it was started with.
-    pub hard_before: u64,
-}
-
-/// Raises the limit on open descriptors as far as is permitted.
-pub fn raise_open_files() -> OpenFiles {
+/// Raises the limit on open descriptors as far as is permitted, and gives what it is now.
+pub fn raise_open_files() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let hard = before.maximum.unwrap_or(u64::MAX);
     let ceiling = fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok());
@@ -36,8 +26,7 @@ pub fn raise_open_files() -> OpenFiles {
     if !raise(wanted.max(before.current.unwrap_or(u64::MAX).min(hard))) {
         raise(hard.min(wanted));
     }
-    let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    OpenFiles { now, hard_before: hard }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// Has a program started with the soft limit on open descriptors that programs expect, and not with usherd's own.
@@ -80,8 +69,8 @@ mod tests {
 
     #[test]
     fn descriptors_are_raised_to_the_hard_limit_at_least() {
-        let files = raise_open_files();
-        assert!(files.now >= files.hard_before.min(OPEN_FILES), "{files:?}");
+        let hard = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        assert!(raise_open_files() >= hard.min(OPEN_FILES), "{hard}");
 
         let mut shell = Command::new("sh");
         expected(shell.args(["-c", "ulimit -Sn; ulimit -Hn"]));
