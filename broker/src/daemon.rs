@@ -204,7 +204,6 @@ async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
         followers,
         hooks,
         answers: Vec::new(),
-        news: Vec::new(),
         unplaced: Default::default(),
     };
     let guests = Arc::new(Guests::new(configuration.connections_max, configuration.user_connections_max));

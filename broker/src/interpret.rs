@@ -62,8 +62,6 @@ pub(crate) struct Interpreter {
     pub(crate) hooks: Hooks,
     /// Answers that are due as soon as everything is on file.
     pub(crate) answers: Vec<(RequestId, Answer)>,
-    /// What the log says of it, once everybody has an answer.
-    pub(crate) news: Vec<News>,
     /// Leaders who are to be put into their sessions' cgroups, which takes a while: after everything else.
     pub(crate) unplaced: VecDeque<(Uid, SessionId, LeaderPid)>,
 }
@@ -220,7 +218,7 @@ impl Interpreter {
                 None
             }
             Effect::Announce(news) => {
-                self.news.push(news);
+                announce(&news);
                 None
             }
         }
@@ -232,11 +230,6 @@ impl Interpreter {
         for (request, answer) in std::mem::take(&mut self.answers) {
             self.reply(request, answer);
         }
-    }
-
-    /// Writes to the log what has happened.
-    pub(crate) fn announce(&mut self) {
-        self.news.drain(..).for_each(|news| announce(&news));
     }
 
     fn reply(&mut self, request: RequestId, answer: Answer) {

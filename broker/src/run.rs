@@ -52,7 +52,6 @@ impl Run {
         let mut signals = Signals::new()?;
         self.perform(first);
         self.catch_up();
-        self.interpreter.announce();
         crash::point(crash::START_DONE);
         ready();
         loop {
@@ -83,11 +82,6 @@ impl Run {
                 Wake::Stop => return Ok(()),
             }
             self.catch_up();
-            if !self.interpreter.news.is_empty() {
-                // A log that takes its time keeps nobody waiting who is answered now.
-                tokio::task::yield_now().await;
-                self.interpreter.announce();
-            }
         }
     }
 
