@@ -125,7 +125,8 @@ fn who_comes_right_back_has_not_been_away() {
     machine.wait_for("alice's manager to be ready", || {
         machine.run(&["usherctl", "show-user", "alice", "-p", "Manager", "--value"]).text() == "ready"
     });
-    let logins = Logins { users: "alice", count: 50, ..Logins::default() };
+    // Long enough to be noticed, each of them: who has gone after 5 ms has not been there.
+    let logins = Logins { users: "alice", count: 50, rest: 15, ..Logins::default() };
     let outcome = load::cycles(&machine, logins).expect("logins one after the other");
     assert_eq!(outcome.failures, [""; 0]);
     let states: &[(&str, &str)] = &[(LOGGED_IN, "inactive"), ("greeting.service", "inactive")];

@@ -184,7 +184,8 @@ impl Targets {
 /// Tells a manager until it has been told what is wanted.
 async fn work(account: &Account, book: &Book, places: &Semaphore, broker: &Broker) {
     let uid = account.uid;
-    // Whoever logs in has the answer first: to start a program is more work than all of a login.
+    // Whoever logs in has the answer first: to start a program is more work than all of a login. Who has gone again by then has
+    // not been there.
     tokio::time::sleep(MOMENT).await;
     loop {
         rest(uid, book).await;
