@@ -28,7 +28,10 @@ fn start_journald(machine: &Machine) -> Background<'_> {
 /// The services stay: of a process that has ended, journald can no more find out whose it was.
 #[test]
 fn journalctl_user_shows_what_her_services_say() {
-    let unit = "[Service]\nExecStart=/bin/sh -c 'echo words of %u; echo and more >&2; exec sleep infinity'\n";
+    // Again and again: systemctl asks for the lines of this run of the unit, and what is said right at its start may come to
+    // journald before it can see which run that is.
+    let unit =
+        "[Service]\nExecStart=/bin/sh -c 'while :; do echo words of %u; echo and more >&2; sleep 1; done'\n";
     let machine =
         guide().user_unit("alice", "say.service", unit).user_unit("bob", "say.service", unit).boot();
     let _journald = start_journald(&machine);
@@ -52,8 +55,9 @@ fn journalctl_user_shows_what_her_services_say() {
         assert!(said.contains("\"_SYSTEMD_USER_UNIT\":\"say.service\""), "{said}");
     }
     // And the last lines are in the unit's status.
-    let status = alices.try_ask("systemctl --user --no-pager --full status say.service").1;
-    assert!(status.contains("words of alice"), "{status}");
+    machine.wait_for("alice's words in the unit's status", || {
+        alices.try_ask("systemctl --user --no-pager --full status say.service").1.contains("words of alice")
+    });
     alices.close();
     bobs.close();
     machine.wait_gone(&ALICE);
