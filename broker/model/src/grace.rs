@@ -7,7 +7,7 @@ use crate::event::Now;
 use crate::manager::Manager;
 use crate::model::{Model, Out};
 use crate::settings::Settings;
-use crate::timer::Timer;
+use crate::timer::{Timer, Timers};
 
 /// The stop delay after the last session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,21 @@ pub(crate) enum Grace {
     Running,
     /// UserStopDelaySec=infinity.
     Forever,
+}
+
+impl Grace {
+    /// One that lasts so long from now on, without end if there is none; in place of an earlier one with that timer.
+    fn begin(timers: &mut Timers, timer: Timer, now: Now, left: Option<u64>) -> Self {
+        timers.clear(&timer);
+        match left {
+            None => Self::Forever,
+            Some(0) => Self::None,
+            Some(left) => {
+                timers.set(timer, now, left);
+                Self::Running
+            }
+        }
+    }
 }
 
 impl Model {
@@ -31,15 +46,7 @@ impl Model {
         self.dirty_users.insert(uid);
         let end = delay.and_then(|delay| last.checked_add(delay));
         let left = end.map(|end| end.saturating_sub(now.monotonic));
-        self.timers.clear(&Timer::UserStop(uid));
-        user.grace = match left {
-            None => Grace::Forever,
-            Some(0) => Grace::None,
-            Some(left) => {
-                self.timers.set(Timer::UserStop(uid), now, left);
-                Grace::Running
-            }
-        };
+        user.grace = Grace::begin(&mut self.timers, Timer::UserStop(uid), now, left);
         self.touch_user(uid);
     }
 
@@ -50,15 +57,7 @@ impl Model {
         if user.terminated || user.pinning == 0 || user.keeping_manager > 0 || user.manager == Manager::Off {
             return;
         }
-        self.timers.clear(&Timer::ManagerIdle(uid));
-        user.manager_grace = match delay {
-            None => Grace::Forever,
-            Some(0) => Grace::None,
-            Some(delay) => {
-                self.timers.set(Timer::ManagerIdle(uid), now, delay);
-                Grace::Running
-            }
-        };
+        user.manager_grace = Grace::begin(&mut self.timers, Timer::ManagerIdle(uid), now, delay);
         self.touch_user(uid);
     }
 
