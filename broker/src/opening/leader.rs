@@ -91,7 +91,10 @@ impl Whereabouts {
         Self { origin, shared, inside, audit: pidfd::audit_session(process.pid) }
     }
 
-    /// The same from elsewhere; nobody may be anywhere when usherd is shutting down.
+    /// The same from outside the loop.
+    ///
+    /// # Errors
+    /// usherd is shutting down.
     pub(crate) async fn ask(
         leader: &Leader,
         broker: &Broker,
