@@ -90,14 +90,25 @@ fn a_leader_that_is_gone_leaves_no_scope() {
     assert_eq!(root.remove_slice(uid).unwrap(), Reaped::Gone);
 }
 
+/// PIDFD_GET_INFO: since Linux 6.13.
+fn kernel_tells_cgroups_of_pidfds() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.trim().parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(13))
+}
+
 #[test]
 fn a_leader_goes_back_to_where_it_came_from() {
     let (root, uid, id) = (root(), uid(3), id("k3"));
     let leader = Process::start();
     let origin = cgroup_of(leader.pid()).unwrap();
+    let held = pidfd::open(leader.pid()).unwrap();
+    let is_there = || (root.cgroup_of(held.as_fd(), leader.pid()), root.is_in_scope(held.as_fd(), uid, &id));
     root.create_scope(uid, &id, leader.pid()).unwrap();
+    assert_eq!(is_there(), (cgroup_of(leader.pid()), kernel_tells_cgroups_of_pidfds()));
     root.move_pid(leader.pid(), &origin).unwrap();
     assert_eq!(cgroup_of(leader.pid()).unwrap(), origin);
+    assert_eq!(is_there(), (Some(origin.clone()), false));
     assert_eq!(root.reap_scope(uid, &id).unwrap(), Reaped::Gone);
 
     // Into the root cgroup where its own is gone, or never was one of this tree.

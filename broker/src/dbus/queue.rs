@@ -86,13 +86,32 @@ impl Outgoing {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+    use usher_model::Change;
     use zbus::message::Message;
 
     use super::{Item, Queue, new};
+    use crate::gather::MOMENT;
 
     fn push(queue: &Queue, name: &str) {
         let signal = Message::signal("/", "a.b", name).build(&()).unwrap();
         assert!(queue.push(Item::Message(signal)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn signals_wait_for_more_and_answers_do_not() {
+        let (queue, mut outgoing) = new();
+        let removed = || Item::Change(Change::UserRemoved(1000.try_into().unwrap()));
+        assert!(queue.push(removed()));
+        let before = Instant::now();
+        assert_eq!((outgoing.next().await.len(), before.elapsed()), (1, MOMENT));
+
+        assert!(queue.push(removed()));
+        push(&queue, "Answer");
+        let before = Instant::now();
+        assert_eq!((outgoing.next().await.len(), before.elapsed()), (2, Duration::ZERO));
     }
 
     #[tokio::test]
