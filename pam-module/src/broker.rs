@@ -116,12 +116,16 @@ pub(crate) struct Opened {
 
 impl Broker {
     /// Registers the calling process as a session's leader, and waits for the user manager for as long as usherd says
-    /// that it is worth it.
-    pub(crate) fn open_session(&self, request: SessionRequest) -> Result<Opened, Trouble> {
+    /// that it is worth it. Of use for it is what came of [`Self::knock`].
+    pub(crate) fn open_session(
+        &self,
+        request: SessionRequest,
+        knocked: Option<Connection>,
+    ) -> Result<Opened, Trouble> {
         let is_root = request.uid.get() == 0;
         let budget = if is_root { self.root_registration } else { self.registration };
         let deadline = Instant::now() + budget;
-        let (mut connection, reply, continues) = self.register(request, deadline)?;
+        let (mut connection, reply, continues) = self.register(request, knocked, deadline)?;
         let wait = Duration::from_micros(reply.wait_usec).min(self.settling_max);
         if reply.phase == OpenPhase::Settled || !continues || reply.existing || wait.is_zero() {
             return Ok(Opened { reply, trouble: None });
@@ -141,12 +145,13 @@ impl Broker {
     fn register(
         &self,
         mut request: SessionRequest,
+        mut knocked: Option<Connection>,
         deadline: Instant,
     ) -> Result<(Connection, OpenSessionReply, bool), Trouble> {
         self.through_a_restart(deadline, Phase::Registering, |again| {
             // The answer may have been lost, not the request: usherd is to look for the session first.
             request.retry = again;
-            self.try_to_register(&request, deadline)
+            self.try_to_register(&request, knocked.take(), deadline)
         })
     }
 
@@ -192,10 +197,12 @@ impl Broker {
     fn try_to_register(
         &self,
         request: &SessionRequest,
+        knocked: Option<Connection>,
         deadline: Instant,
     ) -> Result<(Connection, OpenSessionReply, bool), Trouble> {
         let failed = |phase| move |cause| Trouble { phase, cause };
-        let mut connection = self.connect(deadline).map_err(failed(Phase::Connecting))?;
+        let connected = knocked.map_or_else(|| self.connect(deadline), Ok);
+        let mut connection = connected.map_err(failed(Phase::Connecting))?;
         let pidfd = own_pidfd();
         let fd = pidfd.as_ref().map(AsFd::as_fd);
         connection
@@ -226,6 +233,12 @@ impl Broker {
             Ok((Nothing {}, _)) | Err(CallError::Refused(Refusal::NoSuchSession { .. })) => Ok(()),
             Err(cause) => Err(failed(Phase::Closing)(cause)),
         }
+    }
+
+    /// Connects before there is anything to say: usherd opens the door while the login finds out what it wants. Where that is
+    /// not done at once, it is not done now, and [`Self::open_session`] finds out why.
+    pub(crate) fn knock(&self) -> Option<Connection> {
+        self.connect(Instant::now()).ok()
     }
 
     fn connect(&self, deadline: Instant) -> Result<Connection, CallError> {

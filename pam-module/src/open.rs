@@ -21,6 +21,7 @@ pub(crate) fn open(pam: &mut impl Pam, words: &[String], broker: &Broker) -> Cod
 }
 
 fn try_to_open(pam: &mut impl Pam, words: &[String], broker: &Broker) -> Result<(), Code> {
+    let knocked = broker.knock();
     let arguments = Arguments::read(words, pam);
     let account = account(pam)?;
     let inputs = Inputs::read(pam, &arguments);
@@ -31,7 +32,7 @@ fn try_to_open(pam: &mut impl Pam, words: &[String], broker: &Broker) -> Result<
             format!("registering {user}: service '{service}', class {class}, type {kind}, tty '{tty}'");
         pam.log(Severity::Debug, &printable(&line, 600));
     }
-    match broker.open_session(request.clone()) {
+    match broker.open_session(request.clone(), knocked) {
         Ok(Opened { reply, .. }) if reply.existing => {
             if arguments.debug {
                 pam.log(

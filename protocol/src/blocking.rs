@@ -78,21 +78,13 @@ impl Connection {
     pub fn connect_to(path: &Path, deadline: Instant) -> Result<Self, CallError> {
         let lost = |e: Errno| CallError::Lost(e.into());
         let address = SocketAddrUnix::new(path).map_err(lost)?;
-        let flags = SocketFlags::CLOEXEC;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(lost)?;
-        loop {
-            // Where the backlog is full, connect(2) waits for as long as it may take to send, socket(7). The kernel lets those
-            // who wait in one by one; thousands that try again and again would keep the broker from working.
-            let left = left(deadline, "connecting")?;
-            sockopt::set_socket_timeout(&socket, Timeout::Send, Some(left)).map_err(lost)?;
-            match connect(&socket, &address) {
-                Ok(()) => break,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Err(CallError::TimedOut("connecting")),
-                Err(e) => return Err(CallError::Absent(e.into())),
-            }
+        match connect(&socket, &address) {
+            Ok(()) => {}
+            Err(Errno::AGAIN) => queue(&socket, &address, deadline)?,
+            Err(e) => return Err(CallError::Absent(e.into())),
         }
-        ioctl_fionbio(&socket, true).map_err(lost)?;
         Ok(Self { socket, decoder: Decoder::new(MAX_REPLY) })
     }
 
@@ -230,6 +222,23 @@ impl Connection {
         match poll(&mut fds, Some(&timeout(deadline, phase)?)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(e) => Err(CallError::Lost(e.into())),
+        }
+    }
+}
+
+/// Connects where the backlog is full. connect(2) waits for as long as it may take to send, socket(7): the kernel lets those who
+/// wait in one by one; thousands that try again and again would keep the broker from working.
+fn queue(socket: &OwnedFd, address: &SocketAddrUnix, deadline: Instant) -> Result<(), CallError> {
+    let lost = |e: Errno| CallError::Lost(e.into());
+    ioctl_fionbio(socket, false).map_err(lost)?;
+    loop {
+        let left = left(deadline, "connecting")?;
+        sockopt::set_socket_timeout(socket, Timeout::Send, Some(left)).map_err(lost)?;
+        match connect(socket, address) {
+            Ok(()) => return ioctl_fionbio(socket, true).map_err(lost),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Err(CallError::TimedOut("connecting")),
+            Err(e) => return Err(CallError::Absent(e.into())),
         }
     }
 }

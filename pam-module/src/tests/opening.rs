@@ -1,6 +1,7 @@
 //! pam_sm_open_session against usherds of every kind.
 
 use std::fs::symlink_metadata;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
@@ -255,6 +256,22 @@ fn nonsense_is_not_believed() {
         assert_went_on_without(&pam, code, "registering");
         assert!(pam.only_line().contains("nonsense"), "{}", pam.only_line());
     }
+}
+
+#[test]
+fn usherd_opens_the_door_while_the_user_database_is_asked() {
+    let (dir, _) = runtime_dir();
+    let socket = dir.path().join("broker");
+    let listener = UnixListener::bind(&socket).unwrap_or_else(|e| unreachable!("{e}"));
+    let mut pam = FakePam { account: None, ..alice(&dir) };
+    assert_eq!(open(&mut pam, &[], &quick(socket)), Code::USER_UNKNOWN);
+    assert!(listener.set_nonblocking(true).is_ok());
+    let mut knocked = listener.accept().unwrap_or_else(|e| unreachable!("{e}")).0;
+    assert!(
+        knocked.read(&mut [0]).is_ok_and(|count| count == 0),
+        "somebody without an account wants something"
+    );
+    assert!(listener.accept().is_err(), "it has knocked twice");
 }
 
 #[test]
