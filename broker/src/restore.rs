@@ -58,13 +58,14 @@ pub(crate) fn look(files: &StateFiles, cgroups: Option<&CgroupRoot>) -> Result<P
 }
 
 fn find_session(
-    record: SessionRecord,
+    mut record: SessionRecord,
     cgroups: Option<&CgroupRoot>,
     leaders: &mut Vec<(SessionId, OwnedFd)>,
 ) -> sys::Result<FoundSession> {
     let alive = record.leader.map(pidfd::alive).transpose()?.flatten();
     let leader_alive = alive.is_some();
-    if let Some(fd) = alive {
+    if let Some((fd, leader)) = alive {
+        record.leader = Some(leader);
         leaders.push((record.id.clone(), fd));
     }
     let scope = cgroups.map(|cgroups| cgroups.scope_path(record.uid, &record.id));
@@ -77,7 +78,7 @@ fn find_session(
     })
 }
 
-fn find_user(record: UserRecord) -> sys::Result<FoundUser> {
+fn find_user(mut record: UserRecord) -> sys::Result<FoundUser> {
     let uid = record.uid;
     // Unmounted by somebody, or never made: it is made anew for whoever stays.
     let runtime = mount::present(uid, record.runtime).unwrap_or_else(|error| {
@@ -85,7 +86,9 @@ fn find_user(record: UserRecord) -> sys::Result<FoundUser> {
         None
     });
     let manager = record.manager.map(pidfd::alive).transpose()?.flatten();
-    Ok(FoundUser { manager_alive: manager.is_some(), runtime, record })
+    let manager_alive = manager.is_some();
+    record.manager = manager.map(|(_, main)| main).or(record.manager);
+    Ok(FoundUser { manager_alive, runtime, record })
 }
 
 /// Removes cgroups of sessions that nobody knows and nobody is in. Gives the first session id beyond those of all that there

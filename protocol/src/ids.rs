@@ -333,17 +333,31 @@ impl fmt::Display for VtNr {
 }
 
 /// The process that a session stands and falls with. The number alone names nobody after the process has gone:
-/// with the start time it names one process of this boot.
+/// with what tells it from all others that have had or will have that number, it names one process of this boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LeaderPid {
     /// The process id, in the broker's pid namespace; 0 for a process that has none there.
     pub pid: u32,
-    /// When it started, in clock ticks since boot (`/proc/PID/stat` field 22, proc(5)); for a process that has no number,
-    /// that of its pidfd's inode.
+    /// When it started, in clock ticks since boot (`/proc/PID/stat` field 22, proc(5)); or, where the kernel has such
+    /// numbers, [`Self::inode`].
     pub start: u64,
 }
 
 impl LeaderPid {
+    /// Tells inodes from start times, in [`Self::start`]; no number of either kind is as large as this.
+    const IS_INODE: u64 = 1 << 63;
+
+    /// The process whose pidfd has this inode. Numbers beyond 63 bits, which the kernel does not reach, are cut off.
+    #[must_use]
+    pub const fn by_inode(pid: u32, inode: u64) -> Self {
+        Self { pid, start: inode | Self::IS_INODE }
+    }
+
+    /// The number of its pidfd's inode, which the kernel gives to no other process of this boot (since Linux 6.9).
+    pub const fn inode(&self) -> Option<u64> {
+        if self.start & Self::IS_INODE == 0 { None } else { Some(self.start & !Self::IS_INODE) }
+    }
+
     /// Whether the process lives in a pid namespace that the broker does not see into. Only its pidfd stands for it: its
     /// end can be waited for, but it can neither be signalled nor be found again once the pidfd is closed.
     pub const fn is_hidden(&self) -> bool {

@@ -1,10 +1,10 @@
 //! A process id that was given to somebody else while usherd was down: a leader or manager on file is known by its pid and
-//! start time, and who merely has its number is left alone.
+//! its pidfd's inode, and who merely has its number is left alone.
 
 mod crash_common;
 mod faults_common;
 
-use crash_common::{cast, manager};
+use crash_common::{cast, manager, start_time};
 use faults_common::*;
 use usher_tests::{Background, Machine};
 
@@ -44,12 +44,6 @@ fn check_unharmed(machine: &Machine, stranger: &Background<'_>, pid: i32) {
     assert!(machine.cgroup_procs("/init.scope").is_some_and(|pids| pids.contains(&pid)), "it was moved");
 }
 
-fn start_time(machine: &Machine, pid: i32) -> String {
-    let stat = machine.read(format!("/proc/{pid}/stat"));
-    let fields = stat.rsplit(") ").next().unwrap_or_default();
-    fields.split(' ').nth(19).unwrap_or_default().to_owned()
-}
-
 #[test]
 fn a_leader_whose_number_is_somebody_elses_is_gone() {
     let machine = Machine::builder().config(&format!("{QUICK}KillUserProcesses=yes\n")).boot();
@@ -59,7 +53,7 @@ fn a_leader_whose_number_is_somebody_elses_is_gone() {
     let (session, stays_in) = (goes.session(), stays.session());
     let file = session_file(&session);
     let pid: i32 = key(&machine, &file, "LEADER").unwrap().parse().unwrap();
-    let start = key(&machine, &file, "USHER_LEADER_START").unwrap();
+    let start = start_time(&machine, pid);
     broker.kill9();
     goes.kill9();
     let stranger = stranger(&machine, pid);
@@ -82,7 +76,7 @@ fn a_manager_whose_number_is_somebody_elses_is_gone() {
     let mut login = machine.pam_login("alice");
     let session = login.session();
     let pid = machine.wait_some("the manager", || manager::ready(&machine, ALICE));
-    let start = key(&machine, &user_file(ALICE), "USHER_MANAGER_START").unwrap();
+    let start = start_time(&machine, pid);
     broker.kill9();
     signal(&machine, pid, "KILL");
     machine.wait_for("the manager to be gone", || !machine.exists(format!("/proc/{pid}")));

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use crash_common::cast::{self, Bystander, Cast};
-use crash_common::manager;
+use crash_common::{manager, start_time};
 use faults_common::*;
 use usher_tests::{Machine, Usherd};
 
@@ -99,14 +99,21 @@ fn what_an_earlier_version_has_written_is_understood() {
     cast.all_but_bob_go();
 }
 
+/// Where the number of a process stands whose start time is noted.
+fn process_of(start: &str) -> &'static str {
+    if start == "USHER_LEADER_START" { "LEADER" } else { "USHER_MANAGER_PID" }
+}
+
 /// Puts a file of that version in the place of the one that is there, with the numbers of that one. Every key that it has is
-/// one that usherd writes today, but for those that nobody knows.
+/// one that usherd writes today, but for those that nobody knows and the start times of processes.
 fn fill_in(machine: &Machine, old: &str, path: &str, words: &[(&str, &str)]) -> String {
+    let as_now = |name| key(machine, path, name).unwrap_or_else(|| panic!("there is no {name} today"));
     let mut text = String::new();
     for line in old.lines() {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         let value = match value {
-            "@AS-NOW@" => key(machine, path, name).unwrap_or_else(|| panic!("there is no {name} today")),
+            "@START@" => start_time(machine, as_now(process_of(name)).parse().expect("a process id")),
+            "@AS-NOW@" => as_now(name),
             _ => words.iter().fold(value.to_owned(), |value, (word, by)| value.replace(word, by)),
         };
         text += &if line.contains('=') { format!("{name}={value}\n") } else { format!("{line}\n") };

@@ -53,7 +53,7 @@ pub struct SessionRecord {
     pub vtnr: Option<VtNr>,
     /// POSITION: on a seat without virtual terminals, from 1; 0: none.
     pub position: u32,
-    /// LEADER and USHER_LEADER_START: the number alone would name somebody else after a wrap-around.
+    /// LEADER with USHER_LEADER_PIDFDID or USHER_LEADER_START: the number alone would name somebody else after a wrap-around.
     pub leader: Option<LeaderPid>,
     /// AUDIT.
     pub audit: Option<u32>,
@@ -196,7 +196,7 @@ pub struct UserRecord {
     pub shell: String,
     /// USHER_RUNTIME and USHER_RUNTIME_MOUNT: the runtime directory that was made; absent when there is none.
     pub runtime: Option<RuntimeDir>,
-    /// USHER_MANAGER_PID and USHER_MANAGER_START: the user manager's main process.
+    /// USHER_MANAGER_PID with USHER_MANAGER_PIDFDID or USHER_MANAGER_START: the user manager's main process.
     pub manager: Option<LeaderPid>,
     /// USHER_MANAGER_READY.
     pub manager_ready: bool,

@@ -137,7 +137,7 @@ impl Managers {
     pub(crate) fn adopt(&mut self, account: Account, generation: Generation, main: LeaderPid, ready: bool) {
         let uid = account.uid;
         // If it has gone since it was found, supervising it says so at once.
-        let Ok(Some(fd)) = pidfd::alive(main) else {
+        let Ok(Some((fd, _))) = pidfd::alive(main) else {
             let broker = self.broker.clone();
             let how = "it ended while usherd was restarted".to_owned();
             tokio::spawn(async move {

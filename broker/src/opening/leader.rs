@@ -1,4 +1,4 @@
-//! A process that is to lead a session, and what /proc says of it.
+//! A process that is to lead a session, and what the kernel says of it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -17,8 +17,6 @@ use crate::sys::pidfd;
 pub(crate) struct Leader {
     pub(crate) process: LeaderPid,
     pub(crate) pidfd: OwnedFd,
-    /// The VT that it is controlled by.
-    pub(crate) vt: Option<VtNr>,
 }
 
 impl Leader {
@@ -28,20 +26,36 @@ impl Leader {
     /// [`OpenError::NoSuchProcess`]: it has exited. [`OpenError::InvalidArgs`]: the descriptor is no pidfd, or is that of a
     /// process that leads no session: PID 1, usherd itself (contract/dbus.md section 4).
     pub(crate) fn of(pidfd: OwnedFd) -> Result<Self, OpenError> {
-        let gone = || OpenError::NoSuchProcess("the process that is to lead the session has gone".to_owned());
         let pid = pidfd::pid_of(&pidfd).map_err(|error| OpenError::invalid("PID", error.to_string()))?;
         if pid.is_some_and(|pid| pid == 1 || pid == std::process::id()) {
             return Err(OpenError::invalid("PID", "Invalid leader PID"));
         }
-        let (process, vt) = match pid {
-            Some(pid) => pidfd::leader_and_vt(pid).map_err(|_| gone())?,
-            None => (pidfd::hidden(&pidfd), None),
+        Self::with_number(pidfd, pid).map_err(|error| {
+            OpenError::NoSuchProcess(format!("the process that is to lead the session: {error}"))
+        })
+    }
+
+    /// The same of a process whose number is known already; `None` if it has none in this pid namespace.
+    ///
+    /// # Errors
+    /// It has exited.
+    pub(crate) fn with_number(pidfd: OwnedFd, pid: Option<u32>) -> Result<Self, String> {
+        let process = match pid {
+            Some(pid) => pidfd::identify(pid, &pidfd).map_err(|error| error.to_string())?,
+            None => pidfd::hidden(&pidfd),
         };
         // Looked at last: as it lives, its number was not somebody else's when /proc was read.
         if pidfd::has_exited(&pidfd) {
-            return Err(gone());
+            return Err("it has gone".to_owned());
         }
-        Ok(Self { process, pidfd, vt })
+        Ok(Self { process, pidfd })
+    }
+
+    /// The VT that it is controlled by.
+    pub(crate) fn vt(&self) -> Option<VtNr> {
+        Some(self.process.pid)
+            .filter(|_| !self.process.is_hidden())
+            .and_then(|pid| pidfd::vt_of(pid, &self.pidfd))
     }
 
     /// The cgroup that it is in.

@@ -93,7 +93,8 @@ impl Opener {
         let params = wish.into_request(account, seat, vtnr);
         params.validate()?;
         let (kind, class) = (params.kind, params.class);
-        let Leader { process: leader, pidfd, vt: console } = leader;
+        let console = params.vtnr.and_then(|_| leader.vt());
+        let Leader { process: leader, pidfd } = leader;
         let Whereabouts { origin, shared, inside, audit } = place;
         let make = move |request| {
             // Here, in the loop: nobody makes or removes one between this look and what is decided by it.

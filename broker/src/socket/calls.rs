@@ -144,7 +144,9 @@ async fn open(
         Err(refusal) => return replies.refuse(&refusal).await,
     };
     let origin = leader.cgroup(service.cgroups.as_deref());
-    let Leader { process: leader, pidfd, vt: console } = leader;
+    // Nobody else has to show that the terminal is there.
+    let console = params.vtnr.and_then(|_| leader.vt());
+    let Leader { process: leader, pidfd } = leader;
     let (caller, more, cgroups) = (peer.uid, replies.more(), service.cgroups.clone());
     let make = move |request, model: &Model| {
         let place = Whereabouts::of(leader, origin, model, cgroups.as_deref());

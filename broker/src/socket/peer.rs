@@ -61,18 +61,10 @@ impl Peer {
         }
     }
 
-    /// What /proc says of the peer, whose pidfd that is.
+    /// The peer, whose pidfd that is.
     pub(crate) fn identified(&self, pidfd: OwnedFd) -> Result<Leader, Refusal> {
-        let (process, vt) = if self.is_hidden() {
-            (pidfd::hidden(&pidfd), None)
-        } else {
-            pidfd::leader_and_vt(self.pid).map_err(|e| self.failed(&e.to_string()))?
-        };
-        // Looked at last: as it lives, its number was not somebody else's when /proc was read.
-        if pidfd::has_exited(&pidfd) {
-            return Err(self.failed("it has gone"));
-        }
-        Ok(Leader { process, pidfd, vt })
+        let number = Some(self.pid).filter(|_| !self.is_hidden());
+        Leader::with_number(pidfd, number).map_err(|error| self.failed(&error))
     }
 
     fn is_hidden(&self) -> bool {

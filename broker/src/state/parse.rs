@@ -21,8 +21,8 @@ pub enum ParseError {
     Bad(&'static str),
 }
 
-/// Reads `sessions/ID`. A file that logind has written has no USHER_LEADER_START; its leader comes out with start
-/// time 0, which no process but a kernel thread has.
+/// Reads `sessions/ID`. A file that logind has written says neither USHER_LEADER_PIDFDID nor USHER_LEADER_START; its leader
+/// comes out with start time 0, which no process but a kernel thread has.
 ///
 /// # Errors
 /// A key that is missing or makes no sense.
@@ -50,7 +50,7 @@ pub fn session(id: &SessionId, text: &str) -> Result<SessionRecord, ParseError> 
         desktop: file.text("DESKTOP")?,
         vtnr: file.optional::<Number<u32>>("VTNR")?.and_then(|Number(vt)| vt.try_into().ok()),
         position: file.number("POSITION")?.unwrap_or_default(),
-        leader: file.process("LEADER", "USHER_LEADER_START")?,
+        leader: file.process("LEADER", "USHER_LEADER_PIDFDID", "USHER_LEADER_START")?,
         audit: file.number("AUDIT")?,
         realtime: file.number("REALTIME")?.ok_or(ParseError::Missing("REALTIME"))?,
         monotonic: file.number("MONOTONIC")?.unwrap_or_default(),
@@ -86,7 +86,7 @@ pub fn user(uid: Uid, text: &str) -> Result<UserRecord, ParseError> {
         home: file.text("USHER_HOME")?,
         shell: file.text("USHER_SHELL")?,
         runtime: file.runtime()?,
-        manager: file.process("USHER_MANAGER_PID", "USHER_MANAGER_START")?,
+        manager: file.process("USHER_MANAGER_PID", "USHER_MANAGER_PIDFDID", "USHER_MANAGER_START")?,
         manager_ready: file.flag("USHER_MANAGER_READY")?,
         terminated: file.flag("USHER_TERMINATED")?,
     })
@@ -171,11 +171,21 @@ impl<'a> EnvFile<'a> {
         Ok(realtime.zip(monotonic).map(|(realtime, monotonic)| Now { monotonic, realtime }))
     }
 
-    fn process(&self, pid: &'static str, start: &'static str) -> Result<Option<LeaderPid>, ParseError> {
-        let start = self.number(start)?;
-        let named = self.number(pid)?.map(|pid| LeaderPid { pid, start: start.unwrap_or_default() });
-        // One without a number of its own, which nobody else is to take for one.
-        Ok(named.or(start.map(|start| LeaderPid { pid: 0, start })))
+    fn process(
+        &self,
+        pid: &'static str,
+        pidfd: &'static str,
+        start: &'static str,
+    ) -> Result<Option<LeaderPid>, ParseError> {
+        let (pid, start) = (self.number(pid)?, self.number(start)?);
+        // One without a number of its own is one that nobody else is to take for one.
+        let number = pid.unwrap_or_default();
+        Ok(match self.number(pidfd)? {
+            Some(inode) => Some(LeaderPid::by_inode(number, inode)),
+            None => {
+                pid.or(start.map(|_| 0)).map(|_| LeaderPid { pid: number, start: start.unwrap_or_default() })
+            }
+        })
     }
 }
 

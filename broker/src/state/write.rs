@@ -53,7 +53,7 @@ pub fn session(r: &SessionRecord) -> String {
     text.optional("USHER_IDLE_REALTIME", r.idle_since.map(|since| since.realtime));
     text.optional("USHER_IDLE_MONOTONIC", r.idle_since.map(|since| since.monotonic));
     text.flag("USHER_LOCKED", r.locked);
-    text.optional("USHER_LEADER_START", r.leader.map(|leader| leader.start));
+    text.identity("USHER_LEADER_PIDFDID", "USHER_LEADER_START", r.leader);
     text.escaped("USHER_ORIGIN", r.origin.as_deref().unwrap_or_default());
     text.flag("USHER_RELEASED", r.released);
     text.flag("USHER_TOLD_TO_GO", r.told_to_go);
@@ -92,7 +92,7 @@ pub fn user(r: &UserRecord) -> String {
 
 fn manager(text: &mut Text, main: Option<LeaderPid>, ready: bool) {
     text.optional("USHER_MANAGER_PID", main.map(|main| main.pid));
-    text.optional("USHER_MANAGER_START", main.map(|main| main.start));
+    text.identity("USHER_MANAGER_PIDFDID", "USHER_MANAGER_START", main);
     text.flag("USHER_MANAGER_READY", ready);
 }
 
@@ -169,6 +169,15 @@ impl Text {
     fn optional(&mut self, key: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.line(key, value);
+        }
+    }
+
+    /// What tells a process from others that have had its number.
+    fn identity(&mut self, pidfd: &str, start: &str, process: Option<LeaderPid>) {
+        match process.map(|process| process.inode().ok_or(process.start)) {
+            Some(Ok(inode)) => self.line(pidfd, inode),
+            Some(Err(ticks)) => self.line(start, ticks),
+            None => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::iter;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Pid, PidfdFlags};
@@ -18,24 +19,43 @@ pub fn open(pid: u32) -> Result<OwnedFd> {
     raw.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty())).context("open process", pid)
 }
 
-/// The process that has this number now, with its start time: the name that stays true.
+/// The process that has this number now, by the name that stays true.
 ///
 /// # Errors
-/// [`SysError::is_gone`] if there is no such process.
+/// [`SysError::is_gone`] if there is no such process; out of descriptors.
 pub fn leader_of(pid: u32) -> Result<LeaderPid> {
-    Ok(LeaderPid { pid, start: stat(pid)?.start })
+    identify(pid, open(pid)?)
 }
 
-/// A pidfd for exactly this process. `None` if it is gone, whoever has its number now.
+/// The process of a pidfd, which has this number.
+///
+/// # Errors
+/// Before Linux 6.9, and if it has been reaped: [`SysError::is_gone`].
+pub fn identify(pid: u32, fd: impl AsFd) -> Result<LeaderPid> {
+    match inode_of(fd) {
+        Some(inode) => Ok(LeaderPid::by_inode(pid, inode)),
+        None => Ok(LeaderPid { pid, start: stat(pid)?.start }),
+    }
+}
+
+/// A pidfd for exactly this process, and its name: a file may have an older one than this kernel permits. `None` if it is
+/// gone, whoever has its number now.
 ///
 /// # Errors
 /// Out of descriptors or memory, which says nothing about the process.
-pub fn alive(leader: LeaderPid) -> Result<Option<OwnedFd>> {
+pub fn alive(leader: LeaderPid) -> Result<Option<(OwnedFd, LeaderPid)>> {
     let look = || {
         let fd = open(leader.pid)?;
-        // Read after the pidfd was opened: if the start time is right now, the pidfd is of that process, too.
-        let stat = stat(leader.pid)?;
-        Ok((stat.start == leader.start && !stat.is_dead()).then_some(fd))
+        let same = match leader.inode() {
+            Some(_) => identify(leader.pid, &fd)? == leader,
+            // Read after the pidfd was opened: if the start time is right now, the pidfd is of that process, too.
+            None => stat(leader.pid)?.start == leader.start,
+        };
+        if !same || has_exited(&fd) {
+            return Ok(None);
+        }
+        let now = identify(leader.pid, &fd)?;
+        Ok(Some((fd, now)))
     };
     look().or_else(|error: SysError| {
         use rustix::io::Errno;
@@ -49,18 +69,27 @@ pub fn alive(leader: LeaderPid) -> Result<Option<OwnedFd>> {
 /// A process that has no number in this pid namespace, by its pidfd: as long as it is held, and only in this boot.
 pub fn hidden(fd: impl AsFd) -> LeaderPid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    LeaderPid { pid: 0, start: inode_of(fd).unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed)) }
+    let inode = inode_of(fd).map(|inode| LeaderPid::by_inode(0, inode));
+    inode.unwrap_or_else(|| LeaderPid { pid: 0, start: NEXT.fetch_add(1, Ordering::Relaxed) })
 }
 
 /// The number of a pidfd's inode, which no other process has in this boot. `None` before Linux 6.9, where all pidfds have
-/// one inode.
+/// one inode, and of what is no pidfd.
 pub fn inode_of(fd: impl AsFd) -> Option<u64> {
+    /// The device of the file system that all pidfds are in.
+    static PIDFS: OnceLock<Option<u64>> = OnceLock::new();
+    let pidfs = PIDFS.get_or_init(|| pidfs().ok().flatten());
+    let status = rustix::fs::fstat(fd).ok()?;
+    pidfs.filter(|device| *device == status.st_dev).map(|_| status.st_ino)
+}
+
+fn pidfs() -> Result<Option<u64>> {
     /// `PID_FS_MAGIC`, linux/magic.h.
-    const PIDFS_MAGIC: u32 = 0x5049_4446;
-    let fd = fd.as_fd();
+    const MAGIC: u32 = 0x5049_4446;
+    let own = open(std::process::id())?;
     // The type's width differs between architectures.
-    let is_pidfs = rustix::fs::fstatfs(fd).is_ok_and(|fs| fs.f_type as u32 == PIDFS_MAGIC);
-    rustix::fs::fstat(fd).ok().filter(|_| is_pidfs).map(|status| status.st_ino)
+    let is_pidfs = rustix::fs::fstatfs(&own).is_ok_and(|fs| fs.f_type as u32 == MAGIC);
+    Ok(rustix::fs::fstat(&own).ok().filter(|_| is_pidfs).map(|status| status.st_dev))
 }
 
 /// Whether a process calls all others by the same numbers as usherd does.
@@ -102,14 +131,12 @@ pub fn has_exited(fd: impl AsFd) -> bool {
     rustix::io::retry_on_intr(|| poll(&mut fds, Some(&now))).map_or(true, |ready| ready > 0)
 }
 
-/// The process that has this number now, and the virtual terminal that it is controlled by, if its controlling terminal
-/// is one.
-///
-/// # Errors
-/// As for [`leader_of`].
-pub fn leader_and_vt(pid: u32) -> Result<(LeaderPid, Option<VtNr>)> {
-    let stat = stat(pid)?;
-    Ok((LeaderPid { pid, start: stat.start }, stat.vt()))
+/// The virtual terminal that the process of a pidfd, which has this number, is controlled by. `None` if its controlling terminal
+/// is none, or the process has exited.
+pub fn vt_of(pid: u32, fd: impl AsFd) -> Option<VtNr> {
+    let stat = stat(pid).ok()?;
+    // Looked at last: as it lives, its number was not somebody else's when /proc was read.
+    stat.vt().filter(|_| !has_exited(fd))
 }
 
 /// The process's ancestors, the parent first, PID 1 last. Ends where a process has gone meanwhile.
@@ -139,17 +166,12 @@ pub fn audit_session(pid: u32) -> Option<u32> {
 /// What is wanted of /proc/PID/stat (proc_pid_stat(5)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
-    state: char,
     parent: u32,
     tty: u32,
     start: u64,
 }
 
 impl Stat {
-    fn is_dead(&self) -> bool {
-        matches!(self.state, 'Z' | 'X' | 'x')
-    }
-
     pub(crate) fn vt(&self) -> Option<VtNr> {
         // The kernel's encoding of device numbers in 32 bits: 12 bits of major amid 20 of minor.
         let (major, minor) = (self.tty >> 8 & 0xfff, self.tty & 0xff | self.tty >> 12 & 0xf_ff00);
@@ -170,11 +192,10 @@ pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
     let mut fields = rest.split_ascii_whitespace();
     // Counted from 0 after the name: 0 is field 3 of the manual page.
-    let state = fields.next()?.chars().next()?;
-    let parent = fields.next()?.parse().ok()?;
+    let parent = fields.nth(1)?.parse().ok()?;
     let tty: i32 = fields.nth(2)?.parse().ok()?;
     let start = fields.nth(14)?.parse().ok()?;
-    Some(Stat { state, parent, tty: tty.cast_unsigned(), start })
+    Some(Stat { parent, tty: tty.cast_unsigned(), start })
 }
 
 #[cfg(test)]
@@ -194,12 +215,16 @@ mod tests {
     fn a_process_is_known_until_it_is_gone() {
         let mut child = sleeper();
         let leader = leader_of(child.id()).unwrap();
-        let fd = alive(leader).unwrap().unwrap();
+        let (fd, same) = alive(leader).unwrap().unwrap();
+        assert_eq!(same, leader);
         assert_eq!(pid_of(&fd).unwrap(), Some(child.id()));
         assert!(
             alive(LeaderPid { start: leader.start + 1, ..leader }).unwrap().is_none(),
-            "another start, another process"
+            "another name, another process"
         );
+        let older = LeaderPid { start: stat(leader.pid).unwrap().start, ..leader };
+        assert_eq!(alive(older).unwrap().unwrap().1, leader, "known by its start time");
+        assert!(alive(LeaderPid { start: older.start + 1, ..leader }).unwrap().is_none(), "another start");
 
         signal(&fd, 15).unwrap();
         poll(&mut [PollFd::new(&fd, PollFlags::IN)], None).unwrap();
@@ -280,7 +305,7 @@ mod tests {
     #[test]
     fn stat_lines() {
         let rest = "S 7 8 9 1025 11 12 13 14 15 16 17 18 19 20 21 22 23 24 4242 26";
-        let expected = Stat { state: 'S', parent: 7, tty: 1025, start: 4242 };
+        let expected = Stat { parent: 7, tty: 1025, start: 4242 };
         for comm in ["sh", "a) S 1 2 (b", "((((", ") ) )", "new\nline"] {
             let line = format!("5 ({comm}) {rest}");
             assert_eq!(parse_stat(line.as_bytes()), Some(expected), "{comm}");

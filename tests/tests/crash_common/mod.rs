@@ -101,3 +101,10 @@ impl Drop for SetWhenDropped<'_> {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+/// When a process started, in clock ticks since boot (proc_pid_stat(5)).
+pub(crate) fn start_time(machine: &Machine, pid: i32) -> String {
+    let stat = machine.read(format!("/proc/{pid}/stat"));
+    let fields = stat.rsplit(") ").next().unwrap_or_default();
+    fields.split(' ').nth(19).unwrap_or_default().to_owned()
+}

@@ -10,7 +10,7 @@ use super::super::{Context, Result, pidfd};
 use super::CgroupRoot;
 
 impl CgroupRoot {
-    /// [`CgroupRoot::create_scope`] for a leader by its number and start time. Whoever else was moved in its place is put
+    /// [`CgroupRoot::create_scope`] for a leader by the name that stays true. Whoever else was moved in its place is put
     /// back to where its parent is, which is where a process comes from. With its pidfd that is known without a look at /proc: as
     /// long as it lives, its number is nobody else's.
     ///
