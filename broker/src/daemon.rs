@@ -229,7 +229,9 @@ async fn start(lock: &Lock, service_manager: Ready) -> Result<()> {
         info!(descriptors, "ready on {}", usher_protocol::SOCKET_PATH);
         service_manager.tell();
     };
-    Run { model, interpreter, inbox, foreground, memory, status, next_request: 0 }.run(first, ready).await
+    let run = Run { model, interpreter, inbox, foreground, memory, status, next_request: 0 };
+    // As a task: what the runtime waits for itself has it look for news from the kernel before each turn.
+    tokio::spawn(run.run(first, ready)).await.context("the loop has ended")?
 }
 
 /// Whoever has programs run because of what changes.

@@ -177,15 +177,14 @@ impl<'a> EnvFile<'a> {
         pidfd: &'static str,
         start: &'static str,
     ) -> Result<Option<LeaderPid>, ParseError> {
-        let (pid, start) = (self.number(pid)?, self.number(start)?);
+        let (pid, inode, start) = (self.number(pid)?, self.number(pidfd)?, self.number(start)?);
+        if pid.is_none() && inode.is_none() && start.is_none() {
+            return Ok(None);
+        }
         // One without a number of its own is one that nobody else is to take for one.
-        let number = pid.unwrap_or_default();
-        Ok(match self.number(pidfd)? {
-            Some(inode) => Some(LeaderPid::by_inode(number, inode)),
-            None => {
-                pid.or(start.map(|_| 0)).map(|_| LeaderPid { pid: number, start: start.unwrap_or_default() })
-            }
-        })
+        let pid = pid.unwrap_or_default();
+        let by_start = LeaderPid { pid, start: start.unwrap_or_default() };
+        Ok(Some(inode.map_or(by_start, |inode| LeaderPid::by_inode(pid, inode))))
     }
 }
 

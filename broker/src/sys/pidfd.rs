@@ -76,20 +76,21 @@ pub fn hidden(fd: impl AsFd) -> LeaderPid {
 /// The number of a pidfd's inode, which no other process has in this boot. `None` before Linux 6.9, where all pidfds have
 /// one inode, and of what is no pidfd.
 pub fn inode_of(fd: impl AsFd) -> Option<u64> {
-    /// The device of the file system that all pidfds are in.
-    static PIDFS: OnceLock<Option<u64>> = OnceLock::new();
-    let pidfs = PIDFS.get_or_init(|| pidfs().ok().flatten());
-    let status = rustix::fs::fstat(fd).ok()?;
-    pidfs.filter(|device| *device == status.st_dev).map(|_| status.st_ino)
-}
-
-fn pidfs() -> Result<Option<u64>> {
+    /// The device of the file system that all pidfds are in, as soon as one of them was seen.
+    static PIDFS: OnceLock<u64> = OnceLock::new();
     /// `PID_FS_MAGIC`, linux/magic.h.
     const MAGIC: u32 = 0x5049_4446;
-    let own = open(std::process::id())?;
-    // The type's width differs between architectures.
-    let is_pidfs = rustix::fs::fstatfs(&own).is_ok_and(|fs| fs.f_type as u32 == MAGIC);
-    Ok(rustix::fs::fstat(&own).ok().filter(|_| is_pidfs).map(|status| status.st_dev))
+    let fd = fd.as_fd();
+    let status = rustix::fs::fstat(fd).ok()?;
+    let is_pidfd = match PIDFS.get() {
+        Some(device) => *device == status.st_dev,
+        // The type's width differs between architectures.
+        None => rustix::fs::fstatfs(fd).is_ok_and(|fs| fs.f_type as u32 == MAGIC),
+    };
+    is_pidfd.then(|| {
+        PIDFS.get_or_init(|| status.st_dev);
+        status.st_ino
+    })
 }
 
 /// Whether a process calls all others by the same numbers as usherd does.
