@@ -14,7 +14,8 @@ use super::usherd::Usherd;
 const FIRST_UID: u32 = 2000;
 
 /// A bare user manager, as usherd would start it, but with everything made beforehand: cgroup, runtime directory, the user's
-/// identity, and the mount namespace with the boot marker where the manager needs one. No PAM, no broker.
+/// identity, and the mount namespace with the boot marker where the manager needs one. No PAM, no broker. Signals are as usherd
+/// would leave them: under nohup(1) a manager that is told to hang up before it listens would stay for ever.
 const BARE: &str = r#"
 set -e
 uid=$1 name=$2 marker=$3 readiness=$4 stop=$5 line=$6
@@ -33,7 +34,7 @@ unshare --mount --propagation slave sh -c '
   echo 0 > "$unit/init.scope/cgroup.procs"
   cd "/home/$name"
   eval "set -- $line"
-  exec setpriv --reuid "$uid" --regid "$uid" --init-groups env -i PATH="$PATH" LANG=C.UTF-8 USER="$name" \
+  exec setpriv --reuid "$uid" --regid "$uid" --init-groups env -i --default-signal PATH="$PATH" LANG=C.UTF-8 USER="$name" \
     LOGNAME="$name" HOME="/home/$name" SHELL=/bin/bash XDG_RUNTIME_DIR="/run/user/$uid" \
     usher-pam-load ready --readiness "$readiness" --stop "$stop" -- "$@"
 ' sh "$@" "$unit" || status=$?

@@ -5,7 +5,7 @@ use std::io::{PipeReader, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -82,13 +82,29 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
     drop(writer);
     let result = waits.ready(start);
     let _ = kill(Pid::from_raw(child.id().cast_signed()), options.stop);
-    let status = child.wait().context("wait for the program's end")?;
+    let status = end_of(&mut child).with_context(|| format!("stop {name}"))?;
     if let Waits::Socket(_, path) = &waits {
         std::fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
     }
     match result {
         Ok(ready_ns) => logins::print(&Ready { ready_ns }),
         Err(error) => bail!("{error:#}; {name} ended: {status}"),
+    }
+}
+
+/// How it ended, having been told to.
+fn end_of(child: &mut Child) -> Result<ExitStatus> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().context("wait for its end")? {
+            return Ok(status);
+        }
+        if Instant::now() >= until {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!("it was told to end, and had not within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
