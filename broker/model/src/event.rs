@@ -73,7 +73,7 @@ pub struct Open {
     /// Whether the process that has started the peer is in it, too: then it is that daemon's, and not one for this login. Looked
     /// at only where sessions may adopt a cgroup.
     pub shared: bool,
-    /// The peer's controlling terminal, where that is a virtual terminal; looked at where one is asked for.
+    /// The peer's controlling terminal, where that is a virtual terminal; looked at where it claims to be on one.
     pub console: Option<VtNr>,
     /// The audit session id.
     pub audit: Option<u32>,

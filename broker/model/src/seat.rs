@@ -54,7 +54,7 @@ impl Model {
             return (None, None);
         }
         let seat0 = |vtnr| (Some(SeatId::seat0()), vtnr);
-        let asked = VtNr::from_tty(&params.tty).or(params.vtnr);
+        let asked = params.claimed_vt();
         if asked.is_some() && asked == open.console {
             return seat0(asked);
         }

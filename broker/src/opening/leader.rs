@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use usher_model::Model;
 use usher_protocol::ids::{LeaderPid, SessionId, VtNr};
-use usher_protocol::messages::Refusal;
+use usher_protocol::messages::{Refusal, SessionRequest};
 
 use super::OpenError;
 use crate::inbox::Broker;
@@ -51,11 +51,10 @@ impl Leader {
         Ok(Self { process, pidfd })
     }
 
-    /// The VT that it is controlled by.
-    pub(crate) fn vt(&self) -> Option<VtNr> {
-        Some(self.process.pid)
-            .filter(|_| !self.process.is_hidden())
-            .and_then(|pid| pidfd::vt_of(pid, &self.pidfd))
+    /// The virtual terminal that it is controlled by; looked at only for a login that claims to be on one.
+    pub(crate) fn console(&self, params: &SessionRequest) -> Option<VtNr> {
+        params.claimed_vt().filter(|_| !self.process.is_hidden())?;
+        pidfd::vt_of(self.process.pid, &self.pidfd)
     }
 
     /// The cgroup that it is in.

@@ -93,7 +93,7 @@ impl Opener {
         let params = wish.into_request(account, seat, vtnr);
         params.validate()?;
         let (kind, class) = (params.kind, params.class);
-        let console = params.vtnr.and_then(|_| leader.vt());
+        let console = leader.console(&params);
         let Leader { process: leader, pidfd } = leader;
         let Whereabouts { origin, shared, inside, audit } = place;
         let make = move |request| {

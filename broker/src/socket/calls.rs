@@ -144,8 +144,7 @@ async fn open(
         Err(refusal) => return replies.refuse(&refusal).await,
     };
     let origin = leader.cgroup(service.cgroups.as_deref());
-    // Nobody else has to show that the terminal is there.
-    let console = params.vtnr.and_then(|_| leader.vt());
+    let console = leader.console(&params);
     let Leader { process: leader, pidfd } = leader;
     let (caller, more, cgroups) = (peer.uid, replies.more(), service.cgroups.clone());
     let make = move |request, model: &Model| {

@@ -62,6 +62,11 @@ pub struct SessionRequest {
 pub const MAX_TEXT: usize = 1024;
 
 impl SessionRequest {
+    /// The virtual terminal that the login says it is on, by its name or by its number. Nothing is believed by that.
+    pub fn claimed_vt(&self) -> Option<VtNr> {
+        VtNr::from_tty(&self.tty).or(self.vtnr)
+    }
+
     /// Checks what the field types cannot: lengths, control characters, absolute paths.
     ///
     /// # Errors
