@@ -60,7 +60,7 @@ fn root_has_a_session_and_a_manager_too() {
     assert_eq!(machine.state_of("users/0", "DISPLAY"), ssh.ask("echo $XDG_SESSION_ID"));
     ssh.close();
     machine.wait_for("one session", || machine.sessions(&ROOT) == [id.as_str()]);
-    assert_eq!(machine.state_of("users/0", "DISPLAY"), id);
+    machine.wait_for("the first login to stand for root", || machine.state_of("users/0", "DISPLAY") == id);
     login.close();
     machine.wait_gone(&ROOT);
 }
