@@ -128,3 +128,30 @@ fn lingering(users: &[FoundUser]) -> BTreeSet<UserName> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::parse;
+
+    /// As an earlier version has written it, and as this one knows the process from now on.
+    #[test]
+    fn a_leader_known_by_its_start_time_gets_todays_name() {
+        let own = std::process::id();
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let start: u64 = stat.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap().parse().unwrap();
+        let found = |start: u64| {
+            let text = format!(
+                "UID=1000\nUSER=alice\nSTATE=active\nTYPE=tty\nCLASS=user\nREALTIME=1\nLEADER={own}\nUSHER_LEADER_START={start}\n"
+            );
+            let record = parse::session(&7.into(), &text).unwrap();
+            let mut leaders = Vec::new();
+            let found = find_session(record, None, &mut leaders).unwrap();
+            (found.leader_alive, leaders.len(), found.record.leader)
+        };
+        let today = pidfd::leader_of(own).unwrap();
+        assert_eq!(found(start), (true, 1, Some(today)));
+        let (alive, held, leader) = found(start + 1);
+        assert!(!alive && held == 0 && leader != Some(today));
+    }
+}

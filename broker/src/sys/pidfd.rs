@@ -46,16 +46,10 @@ pub fn identify(pid: u32, fd: impl AsFd) -> Result<LeaderPid> {
 pub fn alive(leader: LeaderPid) -> Result<Option<(OwnedFd, LeaderPid)>> {
     let look = || {
         let fd = open(leader.pid)?;
-        let same = match leader.inode() {
-            Some(_) => identify(leader.pid, &fd)? == leader,
-            // Read after the pidfd was opened: if the start time is right now, the pidfd is of that process, too.
-            None => stat(leader.pid)?.start == leader.start,
-        };
-        if !same || has_exited(&fd) {
-            return Ok(None);
-        }
         let now = identify(leader.pid, &fd)?;
-        Ok(Some((fd, now)))
+        // Read after the pidfd was opened: if the start time is right now, the pidfd is of that process, too.
+        let same = now == leader || leader.inode().is_none() && stat(leader.pid)?.start == leader.start;
+        Ok((same && !has_exited(&fd)).then_some((fd, now)))
     };
     look().or_else(|error: SysError| {
         use rustix::io::Errno;
