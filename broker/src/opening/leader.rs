@@ -31,7 +31,9 @@ impl Leader {
             return Err(OpenError::invalid("PID", "Invalid leader PID"));
         }
         Self::with_number(pidfd, pid).map_err(|error| {
-            OpenError::NoSuchProcess(format!("the process that is to lead the session: {error}"))
+            OpenError::NoSuchProcess(format!(
+                "the process that is to lead the session cannot be identified: {error}"
+            ))
         })
     }
 
