@@ -46,3 +46,4 @@ pub use machine::usher::{ALICE, BOB, Person, ROOT};
 pub use machine::{DEADLINE, Machine};
 pub use mounts::MountInfo;
 pub use oracle::Oracle;
+pub use wait::child as wait_child;

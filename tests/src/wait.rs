@@ -25,7 +25,10 @@ pub(crate) fn until(deadline: Instant, mut condition: impl FnMut() -> bool) -> b
 }
 
 /// Waits for a child to end, without a poll loop: its pidfd becomes readable. `None` at the deadline.
-pub(crate) fn child(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+///
+/// # Errors
+/// The kernel's.
+pub fn child(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     if let Some(status) = child.try_wait()? {
         return Ok(Some(status));
     }

@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Serialize;
+use usher_tests::wait_child;
 
 use crate::login::nanos;
 use crate::logins;
@@ -94,18 +95,11 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
 
 /// How it ended, having been told to.
 fn end_of(child: &mut Child) -> Result<ExitStatus> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = child.try_wait().context("wait for its end")? {
-            return Ok(status);
-        }
-        if Instant::now() >= until {
-            let _ = child.kill();
-            let _ = child.wait();
-            bail!("it was told to end, and had not within {PATIENCE:?}");
-        }
-        std::thread::sleep(Duration::from_millis(1));
+    if let Some(status) = wait_child(child, Instant::now() + PATIENCE).context("wait for its end")? {
+        return Ok(status);
     }
+    child.kill().and_then(|()| child.wait()).context("kill it")?;
+    bail!("it was told to end, and had not within {PATIENCE:?}")
 }
 
 /// How the program can say it.
